@@ -1,0 +1,126 @@
+"""The database: one engine, transactions for reading and for writing, and the migrations that bring it up to date.
+
+SQLite runs in WAL with `synchronous=FULL`: with NORMAL a power cut forgets sends, and mails go out twice.
+A writing transaction starts with BEGIN IMMEDIATE, since a read that turns into a write fails at once under load
+(SQLITE_BUSY_SNAPSHOT) instead of waiting its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.orm import Session
+
+from outreach.errors import Refusal
+
+BUSY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Database:
+    """An engine with its two kinds of transaction."""
+
+    engine: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a transaction that is rolled back at the end."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a transaction that commits at the end, or changes nothing if the block fails."""
+        engine = self.engine.execution_options(outreach_begin="IMMEDIATE")
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_database(url: str, folder: Path) -> Database:
+    """Open the database at `url`; a relative SQLite path counts from `folder`. Nothing is created or migrated."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Refusal(f"database.url {url!r} is no database address: write e.g. sqlite:///outreach.db") from error
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_open_sqlite(parsed.database or "outreach.db", folder))
+    if parsed.get_backend_name() == "postgresql":
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=20, pool_pre_ping=True)
+        return Database(engine)
+    raise Refusal(f"database.url {url!r}: only sqlite:/// and postgresql:// are known")
+
+
+def _open_sqlite(path: str, folder: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{folder / path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's late one
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        kind = connection.get_execution_options().get("outreach_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    return engine
+
+
+def _migrations(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def latest_revision() -> str:
+    """Return the revision that this version of the code expects."""
+    revision = ScriptDirectory.from_config(_migrations()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def current_revision(database: Database) -> str | None:
+    """Return the revision of the database, None for an empty one; Refusal if it cannot be reached."""
+    try:
+        with database.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        place = database.engine.url.render_as_string(hide_password=True)
+        raise Refusal(f"the database {place} cannot be opened: {error.orig}") from error
+
+
+def upgrade(database: Database) -> bool:
+    """Bring the tables up to date in one transaction; return whether anything changed."""
+    before = current_revision(database)
+    known = {script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()}
+    if before is not None and before not in known:
+        raise Refusal(f"the database is at revision {before}, newer than this version of outreach: upgrade outreach")
+    if before == latest_revision():
+        return False
+    engine = database.engine.execution_options(outreach_begin="IMMEDIATE")
+    with engine.begin() as connection:
+        command.upgrade(_migrations(connection), "head")
+    return True

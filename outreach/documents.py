@@ -1,0 +1,179 @@
+"""Files that people write (YAML, TOML), read with the line of every value, so that a refusal can name it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from outreach.errors import Complaint, FileRefused
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 60
+
+
+@dataclass(frozen=True)
+class Document:
+    """The data of a file and the line (from 1) on which each value starts, by its location."""
+
+    file: Path
+    data: Any
+    lines: Mapping[Location, int]
+
+    def line_of(self, location: Location) -> int | None:
+        """Return the line of the nearest enclosing value that has one."""
+        for end in range(len(location), -1, -1):
+            if location[:end] in self.lines:
+                return self.lines[location[:end]]
+        return None
+
+    def complaint(self, location: Location, text: str) -> Complaint:
+        return Complaint(self.file, self.line_of(location), text)
+
+
+def refuse(file: Path, line: int | None, text: str) -> FileRefused:
+    """Return the refusal of one fault in a file."""
+    return FileRefused([Complaint(file, line, text)])
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise refuse(path, None, f"cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise refuse(path, None, f"is {len(data):,} bytes long; at most {MAX_BYTES:,} are read")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise refuse(path, line, f"byte {data[error.start]:#04x} is not UTF-8: save the file as UTF-8") from error
+
+
+def read_yaml(path: Path) -> Document:
+    """Read a YAML file; aliases, doubled keys and anything but plain data are refused with their line."""
+    return parse_yaml(_read(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Document:
+    """Read YAML from a text; `path` is what refusals name."""
+    try:
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.AliasToken):
+                raise refuse(path, token.start_mark.line + 1, "aliases (*name) are not allowed: write the value out")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        raise refuse(path, mark.line + 1 if mark else None, f"is not YAML: {problem}") from error
+    except RecursionError as error:
+        raise refuse(path, None, "is nested too deeply") from error
+    if node is None:
+        raise refuse(path, 1, "is empty")
+    lines: dict[Location, int] = {}
+    complaints: list[Complaint] = []
+    _walk(node, (), lines, complaints, path)
+    if complaints:
+        raise FileRefused(complaints)
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise refuse(path, mark.line + 1 if mark else None, f"is not plain YAML: {error}") from error
+    return Document(path, data, lines)
+
+
+def _walk(
+    node: yaml.Node, at: Location, lines: dict[Location, int], complaints: list[Complaint], path: Path
+) -> None:
+    if len(at) > MAX_DEPTH:
+        raise refuse(path, node.start_mark.line + 1, f"is nested more than {MAX_DEPTH} levels deep")
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            line = key.start_mark.line + 1
+            if name in seen:
+                complaints.append(Complaint(path, line, f"{name!r} stands twice: keep one"))
+            seen.add(name)
+            lines[(*at, name)] = line
+            _walk(value, (*at, name), lines, complaints, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _walk(value, (*at, index), lines, complaints, path)
+
+
+_TABLE = re.compile(r"^\s*\[+\s*([A-Za-z0-9_.\"'-]+)\s*\]+")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_\"'-]+)\s*=")
+
+
+def read_toml(path: Path) -> Document:
+    """Read a TOML file; the lines are those of tables and keys."""
+    text = _read(path)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        raise refuse(path, int(found[1]) if found else None, f"is not TOML: {error}") from error
+    return Document(path, data, dict(_toml_lines(text)))
+
+
+def _toml_lines(text: str) -> Iterator[tuple[Location, int]]:
+    table: Location = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _TABLE.match(line):
+            table = tuple(found[1].replace('"', "").replace("'", "").split("."))
+            yield table, number
+        elif found := _KEY.match(line):
+            yield (*table, found[1].strip("\"'")), number
+
+
+def validate(model: type[Model], document: Document) -> Model:
+    """Return `document` as `model`; FileRefused lists every fault with its line and the known names."""
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise FileRefused(list(complaints_of(model, document, error))) from error
+
+
+def complaints_of(model: type[BaseModel], document: Document, error: ValidationError) -> Iterator[Complaint]:
+    """Yield a complaint per fault that pydantic found."""
+    for fault in error.errors():
+        location = tuple(fault["loc"])
+        where = ".".join(str(part) for part in location) or "the file"
+        if fault["type"] == "extra_forbidden":
+            text = f"{where}: unknown name{_known_names(model, location)}"
+        elif fault["type"] == "missing":
+            text = f"{where}: is required"
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            text = f"{where}: {message}" + (f" (found {fault['input']!r})" if _is_short(fault["input"]) else "")
+        yield document.complaint(location, text)
+
+
+def _is_short(value: object) -> bool:
+    return isinstance(value, str | int | float | bool) and len(str(value)) <= 80
+
+
+def _known_names(model: type[BaseModel], location: Location) -> str:
+    current: Any = model
+    for part in location[:-1]:
+        field = current.model_fields.get(part) if isinstance(current, type) and issubclass(current, BaseModel) else None
+        current = field.annotation if field is not None else None
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return ""
+    names = sorted(field.alias or name for name, field in current.model_fields.items())
+    near = difflib.get_close_matches(str(location[-1]), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{hint}; known here: {', '.join(names)}"

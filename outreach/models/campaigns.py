@@ -1,0 +1,184 @@
+"""A campaign's life: what the team wrote, what was approved, and what each cohort was shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from outreach.models.columns import PrimaryKey, Table, words
+
+
+class CampaignStatus(StrEnum):
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+
+
+class Campaign(Table):
+    """One newsletter to one segment. `spec` is the campaign file as read; the columns beside it are copies for SQL."""
+
+    __tablename__ = "campaign"
+
+    id: Mapped[PrimaryKey]
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    title: Mapped[str] = mapped_column(String(200))
+    segment: Mapped[str] = mapped_column(String(80))
+    template: Mapped[str] = mapped_column(String(80))
+    topic: Mapped[str | None] = mapped_column(String(60))
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[CampaignStatus] = mapped_column(
+        words(CampaignStatus, "campaign_status"), default=CampaignStatus.DRAFT, index=True
+    )
+    send_at: Mapped[datetime | None]
+    pause_reason: Mapped[str | None] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    submitted_by: Mapped[str | None] = mapped_column(String(200))
+    submitted_at: Mapped[datetime | None]
+    scheduled_by: Mapped[str | None] = mapped_column(String(200))
+    scheduled_at: Mapped[datetime | None]
+    frozen_at: Mapped[datetime | None]  # when the audience was frozen
+    finished_at: Mapped[datetime | None]
+    simulated: Mapped[bool] = mapped_column(default=False)  # made by the demo; every page that shows it says so
+
+    approvals: Mapped[list[Approval]] = relationship(back_populates="campaign")
+    changes: Mapped[list[CampaignChange]] = relationship(back_populates="campaign")
+
+
+class Approval(Table):
+    """The copy that was approved: template with its parts, texts, pictures, sender, segment rule, time, services."""
+
+    __tablename__ = "approval"
+
+    id: Mapped[PrimaryKey]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"))
+    frozen: Mapped[dict[str, Any]] = mapped_column(JSON)
+    audience_count: Mapped[int]
+    approved_by: Mapped[str] = mapped_column(String(200))
+    approved_at: Mapped[datetime]
+    voided_at: Mapped[datetime | None]
+    voided_reason: Mapped[str | None] = mapped_column(Text)
+
+    campaign: Mapped[Campaign] = relationship(back_populates="approvals")
+
+    __table_args__ = (
+        Index(
+            "uq_approval_live",
+            "campaign_id",
+            unique=True,
+            sqlite_where=text("voided_at IS NULL"),
+            postgresql_where=text("voided_at IS NULL"),
+        ),
+    )
+
+
+class CampaignChange(Table):
+    """What was done to a campaign, by whom and when."""
+
+    __tablename__ = "campaign_change"
+
+    id: Mapped[PrimaryKey]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(40))
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+    campaign: Mapped[Campaign] = relationship(back_populates="changes")
+
+
+class Picture(Table):
+    """A picture as it was approved, served under its digest so that a later edit changes no sent mail."""
+
+    __tablename__ = "picture"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    media_type: Mapped[str] = mapped_column(String(40))
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class Cohort(Table):
+    """Recipients of one campaign that share province and sector; None where cells were merged.
+
+    `personless` cohorts (fewer than `tracking.min_cohort` companies even as a whole) get links that name the campaign only.
+    """
+
+    __tablename__ = "cohort"
+
+    id: Mapped[PrimaryKey]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    code: Mapped[str] = mapped_column(String(16), unique=True)  # opens the newsletter in the browser
+    cells: Mapped[list[list[str | None]]] = mapped_column(JSON)  # [[province_nis, section_2025], …]
+    province_nis: Mapped[str | None] = mapped_column(String(5))
+    section_2025: Mapped[str | None] = mapped_column(String(1))
+    company_count: Mapped[int]
+    contact_count: Mapped[int]
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # blocks and links of this cohort's mail
+
+    __table_args__ = (UniqueConstraint("campaign_id", "number"),)
+
+
+class Exposure(Table):
+    """A service shown to a cohort, in a block at a place; joined to deliveries through the cohort."""
+
+    __tablename__ = "exposure"
+
+    id: Mapped[PrimaryKey]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"))
+    cohort_id: Mapped[int] = mapped_column(ForeignKey("cohort.id", ondelete="CASCADE"))
+    block: Mapped[str] = mapped_column(String(40))
+    position: Mapped[int]
+    service_id: Mapped[int] = mapped_column(ForeignKey("service.id"))
+    fallback: Mapped[str | None] = mapped_column(String(40))  # which stated fallback chose it, if any
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("cohort_id", "service_id"),
+        UniqueConstraint("cohort_id", "block", "position"),
+        Index("ix_exposure_service", "service_id", "cohort_id"),
+    )
+
+
+class Link(Table):
+    """An address that a campaign contains; `/l/<code>` redirects there and nowhere else."""
+
+    __tablename__ = "link"
+
+    id: Mapped[PrimaryKey]
+    code: Mapped[str] = mapped_column(String(16), unique=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"), index=True)
+    cohort_id: Mapped[int | None] = mapped_column(ForeignKey("cohort.id", ondelete="CASCADE"))
+    block: Mapped[str] = mapped_column(String(40))
+    service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
+    target: Mapped[str] = mapped_column(Text)
+
+
+class HitKind(StrEnum):
+    HUMAN = "human"
+    SCANNER = "scanner"
+
+
+class Hit(Table):
+    """A request for a link: never an IP address, and kept whatever it was."""
+
+    __tablename__ = "hit"
+
+    id: Mapped[PrimaryKey]
+    link_id: Mapped[int] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    method: Mapped[str] = mapped_column(String(8))
+    agent: Mapped[str] = mapped_column(String(300), default="")
+    kind: Mapped[HitKind] = mapped_column(words(HitKind, "hit_kind"))
+    reasons: Mapped[str] = mapped_column(String(300), default="")
+    simulated: Mapped[bool] = mapped_column(default=False)

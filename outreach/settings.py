@@ -1,0 +1,217 @@
+"""The settings of a project folder: `outreach.toml`, overruled by `OUTREACH_<SECTION>__<NAME>` in the environment.
+
+An unknown name is refused with file, line and the known names: a misspelt limit must not silently be no limit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import time, timedelta
+from email.utils import parseaddr
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from outreach.documents import Document, read_toml, validate
+from outreach.errors import Complaint, FileRefused, Refusal
+
+FILE_NAME = "outreach.toml"
+PREFIX = "OUTREACH_"
+# Not settings: they say where the settings are, or belong to the command line.
+RESERVED = frozenset({"OUTREACH_PROJECT"})
+
+
+class SenderType(StrEnum):
+    """What the sender is decides which legal bases it may rely on."""
+
+    FEDERATION = "federation"
+    AUTHORITY = "authority"
+    ENTERPRISE = "enterprise"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http(s) address such as https://nieuws.example.be")
+    return value.rstrip("/")
+
+
+def _mail_address(value: str) -> str:
+    if "@" not in value or parseaddr(value)[1] != value or any(mark in value for mark in "\r\n\0 "):
+        raise ValueError("must be one bare e-mail address such as nieuws@example.be")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if any(ord(mark) < 32 or ord(mark) == 127 for mark in value):
+        raise ValueError("must be one line without control characters")
+    return value.strip()
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Line = Annotated[str, AfterValidator(_one_line)]
+
+
+class DatabaseSettings(Section):
+    url: str = Field("sqlite:///outreach.db", description="sqlite:///file or postgresql://user:password@host/name")
+
+
+class SiteSettings(Section):
+    url: WebAddress = Field("http://127.0.0.1:8000", description="Where companies reach the public pages")
+    host: str = Field("127.0.0.1", description="Address that `outreach up` listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port that `outreach up` listens on")
+    staff_language: Literal["nl", "en"] = Field("nl", description="Language of the staff pages")
+
+
+class SenderSettings(Section):
+    """Who sends: stands in every mail (Economic Law Code XII.6 and XII.13)."""
+
+    type: SenderType = Field(SenderType.FEDERATION, description="federation, authority or enterprise")
+    name: Line = Field("", description="Name of the organisation")
+    address: Line = Field("", description="Postal address, on one line")
+    enterprise_number: Line = Field("", description="Enterprise number of the organisation")
+    email: str = Field("", description="Address where people can reach a person")
+    website: str = Field("", description="Web address of the organisation")
+
+
+class MailSettings(Section):
+    from_name: Line = Field("", description="Name in From; empty = sender.name")
+    from_address: str = Field("", description="Address in From; empty = sender.email")
+    reply_to: str = Field("", description="Reply-To; empty = none")
+    bounce_domain: str = Field("", description="Domain of bounces+<token>@…; empty = envelope sender is From")
+    list_id: Line = Field("", description="List-Id; empty = outreach.<domain of From>")
+
+
+class RelaySettings(Section):
+    host: str = Field("127.0.0.1", description="The relay (smarthost) that takes our mail")
+    port: int = Field(25, ge=1, le=65535, description="25, 587 (STARTTLS) or 465 (TLS)")
+    security: Literal["none", "starttls", "tls"] = Field("none", description="none only to this machine")
+    username: str = Field("", description="Login; empty = no login")
+    password: SecretStr = Field(SecretStr(""), description="Better in OUTREACH_RELAY__PASSWORD")
+    ca_file: str = Field("", description="Certificates to trust instead of the system's")
+    connections: int = Field(4, ge=1, le=50, description="Connections at the same time")
+    per_second: float = Field(0, ge=0, description="Messages a second at most, over all connections; 0 = no limit")
+    timeout: float = Field(600, ge=1, le=3600, description="Seconds to wait after the final dot (RFC 5321: 600)")
+
+    @model_validator(mode="after")
+    def _secure(self) -> RelaySettings:
+        if self.username and self.security == "none":
+            raise ValueError("a login without TLS shows the password to everybody: set security to starttls or tls")
+        if self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError(f"{self.host} is another machine: set security to starttls or tls")
+        return self
+
+
+class SendingSettings(Section):
+    office_opens: time = Field(time(9, 0), description="Start of office hours, Europe/Brussels")
+    office_closes: time = Field(time(17, 0), description="End of office hours")
+    max_lateness_minutes: int = Field(120, ge=1, description="A campaign due longer ago waits for a person")
+    audience_tolerance: float = Field(0.2, ge=0, le=10, description="Audience off the approved count by more: pause")
+    retry_hours: int = Field(72, ge=1, le=240, description="How long a 4xx is retried")
+    lease_seconds: int = Field(60, ge=5, le=3600, description="A worker silent for longer loses its rows")
+    approve_own: bool = Field(False, description="true for a team of one: who submitted may approve")
+
+
+class FrequencySettings(Section):
+    max: int = Field(2, ge=0, description="Mails to one address within the days below; 0 = no cap")
+    days: int = Field(30, ge=1, le=366, description="The window of the cap")
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(days=self.days)
+
+
+class TrackingSettings(Section):
+    min_cohort: int = Field(10, ge=2, description="Companies that share a link at least")
+
+
+class LeadSettings(Section):
+    window_days: int = Field(90, ge=1, description="A lead this long after the showing counts as 'shown'")
+    reminder_days: list[int] = Field([3, 7], description="Days after which an enterprise is reminded of a new lead")
+    forms_per_hour: int = Field(10, ge=1, description="Contact forms an hour from one place")
+
+
+class ImportSettings(Section):
+    nace_version: Literal[2008, 2025] = Field(2025, description="Version of a code that exists in both and says none")
+
+
+class Settings(Section):
+    """All settings, by section."""
+
+    database: DatabaseSettings = DatabaseSettings()
+    site: SiteSettings = SiteSettings()
+    sender: SenderSettings = SenderSettings()
+    mail: MailSettings = MailSettings()
+    relay: RelaySettings = RelaySettings()
+    sending: SendingSettings = SendingSettings()
+    frequency: FrequencySettings = FrequencySettings()
+    tracking: TrackingSettings = TrackingSettings()
+    leads: LeadSettings = LeadSettings()
+    imports: ImportSettings = ImportSettings()
+
+    @property
+    def from_address(self) -> str:
+        return self.mail.from_address or self.sender.email
+
+    @property
+    def from_name(self) -> str:
+        return self.mail.from_name or self.sender.name
+
+    @property
+    def mail_domain(self) -> str:
+        return self.from_address.rpartition("@")[2] or "localhost.localdomain"
+
+
+def load_settings(project: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read `outreach.toml` in `project` and the environment; FileRefused or Refusal names every fault."""
+    environment = os.environ if environment is None else environment
+    file = project / FILE_NAME
+    document = read_toml(file) if file.exists() else Document(file, {}, {})
+    from_file = validate(Settings, document)
+    overrides = _from_environment(environment)
+    if not overrides:
+        return from_file
+    data = {name: dict(section) for name, section in document.data.items()}
+    for (section, name), value in overrides.items():
+        data.setdefault(section, {})[name] = value
+    try:
+        return validate(Settings, Document(Path("environment"), data, {}))
+    except FileRefused as error:
+        raise Refusal("\n".join(_as_variable(complaint) for complaint in error.complaints)) from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], Any]:
+    found: dict[tuple[str, str], Any] = {}
+    for variable, value in environment.items():
+        if not variable.startswith(PREFIX) or variable in RESERVED:
+            continue
+        section, _, name = variable.removeprefix(PREFIX).lower().partition("__")
+        field = Settings.model_fields.get(section)
+        known = field.annotation.model_fields if field is not None and field.annotation is not None else {}  # type: ignore[attr-defined]
+        if name not in known:
+            raise Refusal(f"environment: {variable} is no setting; known: {', '.join(known_variables())}")
+        found[section, name] = value.split(",") if name == "reminder_days" else value
+    return found
+
+
+def known_variables() -> list[str]:
+    """Return the name of every setting as an environment variable."""
+    return [
+        f"{PREFIX}{section}__{name}".upper()
+        for section, field in Settings.model_fields.items()
+        for name in field.annotation.model_fields  # type: ignore[union-attr]
+    ]
+
+
+def _as_variable(complaint: Complaint) -> str:
+    section, _, rest = complaint.text.partition(".")
+    return f"environment, {PREFIX}{section.upper()}__{rest}"
