@@ -93,9 +93,7 @@ def parse_yaml(text: str, path: Path) -> Document:
     return Document(path, data, lines)
 
 
-def _walk(
-    node: yaml.Node, at: Location, lines: dict[Location, int], complaints: list[Complaint], path: Path
-) -> None:
+def _walk(node: yaml.Node, at: Location, lines: dict[Location, int], complaints: list[Complaint], path: Path) -> None:
     if len(at) > MAX_DEPTH:
         raise refuse(path, node.start_mark.line + 1, f"is nested more than {MAX_DEPTH} levels deep")
     lines.setdefault(at, node.start_mark.line + 1)
@@ -169,7 +167,11 @@ def _is_short(value: object) -> bool:
 def _known_names(model: type[BaseModel], location: Location) -> str:
     current: Any = model
     for part in location[:-1]:
-        field = current.model_fields.get(part) if isinstance(current, type) and issubclass(current, BaseModel) else None
+        field = (
+            current.model_fields.get(str(part))
+            if isinstance(current, type) and issubclass(current, BaseModel)
+            else None
+        )
         current = field.annotation if field is not None else None
     if not (isinstance(current, type) and issubclass(current, BaseModel)):
         return ""

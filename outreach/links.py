@@ -1,7 +1,7 @@
 """Web addresses of ours, the tokens in them, and the keyed hash of a mail address.
 
-A token is `<id>.<MAC>` in one path segment: the MAC (HMAC-SHA256, 128 bits) covers purpose and id, so that a token of one
-purpose opens nothing of another, and nobody can opt out, confirm or read in a stranger's name.
+A token is `<id>.<MAC>` in one path segment: the MAC (HMAC-SHA256, 128 bits) covers purpose and id, so that a token of
+one purpose opens nothing of another, and nobody can opt out, confirm or read in a stranger's name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import secrets
 import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+import idna
 
 MAC_BYTES = 16
 # No vowels and no look-alikes: codes never spell a word and survive being read out on the phone.
@@ -81,7 +83,7 @@ def normalised_address(address: str) -> str:
     """Return the form of an address that is hashed: local part NFC and casefolded, domain as lower-case A-label."""
     local, _, domain = address.rpartition("@")
     if not domain.isascii():
-        domain = domain.encode("idna").decode() if "xn--" not in domain else domain
+        domain = idna.encode(domain, uts46=True).decode()
     return f"{unicodedata.normalize('NFC', local).casefold()}@{domain.lower()}"
 
 

@@ -196,7 +196,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], A
             continue
         section, _, name = variable.removeprefix(PREFIX).lower().partition("__")
         field = Settings.model_fields.get(section)
-        known = field.annotation.model_fields if field is not None and field.annotation is not None else {}  # type: ignore[attr-defined]
+        known = field.annotation.model_fields if field is not None and field.annotation is not None else {}
         if name not in known:
             raise Refusal(f"environment: {variable} is no setting; known: {', '.join(known_variables())}")
         found[section, name] = value.split(",") if name == "reminder_days" else value

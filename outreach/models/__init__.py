@@ -95,6 +95,4 @@ __all__ = [
     "Table",
     "User",
     "Worker",
-    "Approval",
-    "Establishment",
 ]

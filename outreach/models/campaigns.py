@@ -110,7 +110,7 @@ class Picture(Table):
 class Cohort(Table):
     """Recipients of one campaign that share province and sector; None where cells were merged.
 
-    `personless` cohorts (fewer than `tracking.min_cohort` companies even as a whole) get links that name the campaign only.
+    Where even the whole audience is under `tracking.min_cohort` companies, its links name the campaign and no cohort.
     """
 
     __tablename__ = "cohort"

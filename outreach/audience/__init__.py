@@ -1,0 +1,1 @@
+"""Companies, the contacts at them, why each may be mailed, and the files they come from."""

@@ -1,0 +1,134 @@
+"""What every command shares: opening the project, printing tables or JSON, and turning errors into exit codes.
+
+Exit codes: 0 success, 1 a refusal that a person can mend, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from outreach.app import App, open_app, system_clock
+from outreach.errors import Refusal
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass
+class Door:
+    """Opens the project that a command works on."""
+
+    project: Path | None
+
+    @contextmanager
+    def open(self, *, migrate: bool = True) -> Iterator[App]:
+        app = open_app(self.project, clock=_clock(), migrate=migrate)
+        try:
+            yield app
+        finally:
+            app.close()
+
+
+def _clock() -> Callable[[], datetime]:
+    return system_clock
+
+
+def actor() -> str:
+    """Return who works at this terminal, for the record."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"cli:{os.getuid()}"
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON with stable keys.")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date | Path):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def print_json(data: Any) -> None:
+    """Print `data` (dataclasses, dates and enums included) as indented JSON."""
+    click.echo(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """Print a table; in a pipe it is as wide as its content, without colour."""
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else 240, highlight=False)
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in columns:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console.print(table)
+
+
+def escape(text: str) -> str:
+    """Return `text` without control characters, and with rich's markup taken literally."""
+    from rich.markup import escape as escape_markup
+
+    return escape_markup(
+        "".join(mark if mark.isprintable() or mark in "\n\t" else "\N{REPLACEMENT CHARACTER}" for mark in text)
+    )
+
+
+@contextmanager
+def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on a terminal and nothing in a pipe; yields a function that advances it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def run(command: click.Command) -> int:
+    """Run `command` with the process's arguments and return its exit code."""
+    try:
+        result = command.main(standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as exit:
+        return exit.exit_code
+    except click.Abort:
+        click.echo("stopped", err=True)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code if isinstance(error, click.UsageError) else 1
+    except Refusal as refusal:
+        for line in str(refusal).splitlines():
+            click.echo(f"error: {line}", err=True)
+        return 1
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1

@@ -1,0 +1,110 @@
+"""MJML as mrml needs it: well-formed, shallow, known tags; and what mrml leaves to be done on its HTML.
+
+mrml reports few faults with a place, renders unknown tags silently and kills the process at about 1,500 levels of
+nesting; so everything it would stumble over is found here first, at its position in the text.
+"""
+
+from __future__ import annotations
+
+import html as entities
+import re
+from urllib.parse import urlsplit
+
+from markupsafe import escape
+
+MAX_DEPTH = 100
+SCHEMES = ("http", "https", "mailto", "tel")
+
+_TOKEN = re.compile(
+    r"<!--(?P<comment>.*?)-->"
+    r"|<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*)(?P<attributes>(?:\"[^\"]*\"|'[^']*'|[^\"'<>])*)>"
+    r"|(?P<raw><)",
+    re.DOTALL,
+)
+_VOID = frozenset(["area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"])
+_MJ_TAGS = (
+    "mjml mj-head mj-body mj-attributes mj-all mj-class mj-breakpoint mj-font mj-html-attributes mj-preview mj-style "
+    "mj-title mj-raw mj-accordion mj-accordion-element mj-accordion-title mj-accordion-text mj-button mj-carousel "
+    "mj-carousel-image mj-column mj-divider mj-group mj-hero mj-image mj-navbar mj-navbar-link mj-section mj-social "
+    "mj-social-element mj-spacer mj-table mj-text mj-wrapper"
+)
+_MJ = frozenset(_MJ_TAGS.split())
+_IMAGE = re.compile(r"<img\b(?:\"[^\"]*\"|'[^']*'|[^\"'>])*>", re.IGNORECASE)
+_ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
+_LANG = re.compile(r"<html\b(?![^>]*\blang=)", re.IGNORECASE)
+_EMPTY_TITLE = re.compile(r"<title>\s*</title>", re.IGNORECASE)
+_TARGET = re.compile(r"""(?<![\w-])(href|src|background|action)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")
+
+
+class MarkupFault(Exception):
+    """MJML that can't be rendered, with the place in its text."""
+
+    def __init__(self, text: str, offset: int) -> None:
+        super().__init__(text)
+        self.offset = offset
+
+
+def examine(mjml: str) -> None:
+    """Raise `MarkupFault` at the first thing that mrml would stumble over, render wrongly or die of."""
+    stack: list[tuple[str, int]] = []
+    for token in _TOKEN.finditer(mjml):
+        if token["raw"]:
+            raise MarkupFault("a '<' that opens no complete tag; write '&lt;'", token.start())
+        if token["name"]:
+            _step(stack, token)
+    if stack:
+        name, at = stack[-1]
+        raise MarkupFault(f"<{name}> is never closed", at)
+
+
+def _step(stack: list[tuple[str, int]], token: re.Match[str]) -> None:
+    name, at = token["name"], token.start()
+    if name.lower() == "mj-include":
+        raise MarkupFault("mj-include isn't available; use {% include %} with a file of _parts/", at)
+    if name.lower().startswith("mj") and name not in _MJ:
+        raise MarkupFault(f"there is no MJML tag <{name}>", at)
+    if token["close"]:
+        if not stack or stack[-1][0] != name:
+            inside = f"; open is <{stack[-1][0]}>" if stack else ""
+            raise MarkupFault(f"</{name}> closes nothing{inside}", at)
+        stack.pop()
+    elif name.lower() not in _VOID and not token["attributes"].rstrip().endswith("/"):
+        stack.append((name, at))
+        if len(stack) > MAX_DEPTH:
+            raise MarkupFault(f"tags are nested more than {MAX_DEPTH} deep", at)
+
+
+def finish(html: str, language: str, title: str) -> str:
+    """Put in what mrml leaves out: `lang`, a title, and an empty `alt` for images without one."""
+    html = _LANG.sub(f'<html lang="{escape(language)}"', html, count=1)
+    html = _EMPTY_TITLE.sub(lambda _: f"<title>{escape(title)}</title>", html, count=1)
+    return _IMAGE.sub(lambda image: image[0] if _ALT.search(image[0]) else f'<img alt=""{image[0][4:]}', html)
+
+
+def targets(html: str) -> list[tuple[str, str]]:
+    """List every address in a page: (attribute, address as a mail program reads it), in order."""
+    return [(m[1].lower(), entities.unescape(m[2] if m[2] is not None else m[3])) for m in _TARGET.finditer(html)]
+
+
+def links_in(html: str) -> list[str]:
+    """List the targets of the links of a page, in order."""
+    return [address for attribute, address in targets(html) if attribute == "href"]
+
+
+def scheme_fault(address: str) -> str | None:
+    """Say what is wrong with an address: empty, relative, or of a kind that a mail may not carry."""
+    bare = _INVISIBLE.sub("", address)
+    if not bare:
+        return "an empty address"
+    if bare.startswith("#"):
+        return None
+    try:
+        parts = urlsplit(bare)
+    except ValueError:
+        return f"{address!r} is no address"
+    if parts.scheme.lower() not in SCHEMES:
+        return f"{address!r} must start with https:// (or http://, mailto:, tel:)"
+    if parts.scheme.lower() in ("http", "https") and not parts.netloc:
+        return f"{address!r} names no site"
+    return None

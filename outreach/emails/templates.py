@@ -1,0 +1,211 @@
+"""Template folders: read, checked and frozen.
+
+A template is a folder with `template.toml`, `body.mjml` and `body.txt`; pieces that several templates share stand in
+`_parts/` beside it. `load` reads all of it into a `TemplateSource`, which a campaign keeps as JSON from its approval on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, meta, nodes
+
+from outreach.emails.model import ALWAYS, DECLARABLE, MODEL_NAMES
+from outreach.emails.sandbox import TemplateEnvironment
+from outreach.errors import Complaint, FileRefused, NotFound, Refusal
+
+_KEYS = {"title": str, "description": str, "subject": str, "fields": list}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+_INCLUDE = re.compile(r"<\s*mj-include", re.IGNORECASE)
+PARTS = "_parts"
+
+
+@dataclass(frozen=True)
+class TemplateSource:
+    """A template with its parts, whole: rendering needs no file any more."""
+
+    name: str
+    title: str
+    description: str
+    subject: str
+    fields: tuple[str, ...]
+    body_mjml: str
+    body_txt: str
+    parts: dict[str, str]
+
+    def to_json(self) -> str:
+        """Write the copy that a campaign keeps; equal templates give equal texts."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> TemplateSource:
+        """Read the copy that a campaign kept."""
+        kept: dict[str, Any] = json.loads(text)
+        return cls(**{**kept, "fields": tuple(kept["fields"])})
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that this template may use."""
+        return frozenset({*MODEL_NAMES, *self.fields, *ALWAYS})
+
+    def file(self, part: str) -> str:
+        """Say which file a piece came from, for messages."""
+        return f"templates/emails/{part}" if part.startswith(f"{PARTS}/") else f"templates/emails/{self.name}/{part}"
+
+    def loadable(self, part: str) -> tuple[str, str, None] | None:
+        """Give a piece to Jinja's loader, under the name of its file; None for what isn't part of the template."""
+        own = {"body.mjml": self.body_mjml, "body.txt": self.body_txt, "subject": self.subject}
+        source = own.get(part, self.parts.get(part))
+        return None if source is None else (source, self.file("template.toml" if part == "subject" else part), None)
+
+
+def available(folder: Path) -> list[str]:
+    """List the templates of a folder by name."""
+    return sorted(path.parent.name for path in folder.glob("*/template.toml") if _NAME.match(path.parent.name))
+
+
+def load(folder: Path, name: str) -> TemplateSource:
+    """Read and check a template; every fault found is told at once, with file and line."""
+    if not _NAME.match(name) or name not in available(folder):
+        known = ", ".join(available(folder)) or "none; a template is a folder with a template.toml"
+        raise NotFound(f"{folder}/{name}: no such template; there are: {known}")
+    settings = _settings(folder / name / "template.toml")
+    source = TemplateSource(
+        name=name,
+        title=settings["title"],
+        description=settings.get("description", ""),
+        subject=settings["subject"],
+        fields=tuple(settings.get("fields", [])),
+        body_mjml=_read(folder / name / "body.mjml"),
+        body_txt=_read(folder / name / "body.txt"),
+        parts={f"{PARTS}/{path.name}": _read(path) for path in sorted((folder / PARTS).glob("*.*")) if path.is_file()},
+    )
+    complaints = faults(source)
+    if complaints:
+        raise FileRefused(complaints)
+    return source
+
+
+def faults(source: TemplateSource) -> list[Complaint]:
+    """Find what is wrong with a template before anything is rendered."""
+    found = [
+        Complaint(source.file("template.toml"), None, f"fields: {_unknown(field, set(DECLARABLE))}")
+        for field in source.fields
+        if field not in DECLARABLE
+    ]
+    for part, html in (("body.mjml", True), ("body.txt", False), ("subject", False)):
+        found += _part_faults(source, part, html=html, seen=set())
+    return found
+
+
+def subject_faults(source: TemplateSource, subject: str) -> list[Complaint]:
+    """Find what is wrong with a campaign's own subject line."""
+    environment = TemplateEnvironment(source.loadable, html=False)
+    return list(_text_faults(source, environment, subject, "subject", "subject"))
+
+
+def _part_faults(source: TemplateSource, part: str, *, html: bool, seen: set[str]) -> Iterator[Complaint]:
+    environment = TemplateEnvironment(source.loadable, html=html)
+    loaded = source.loadable(part)
+    if loaded is None or part in seen:
+        return
+    seen.add(part)
+    text, file, _ = loaded
+    for match in _INCLUDE.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        way_out = f'use {{% include "{PARTS}/….mjml" %}} with a file of {PARTS}/'
+        yield Complaint(file, line, f"mj-include isn't available; {way_out}")
+    yield from _text_faults(source, environment, text, file, part)
+    try:
+        tree = environment.parse(text, part, file)
+    except TemplateSyntaxError:
+        return
+    for included in meta.find_referenced_templates(tree):
+        if included is not None:
+            yield from _part_faults(source, included, html=html, seen=seen)
+
+
+def _text_faults(
+    source: TemplateSource, environment: TemplateEnvironment, text: str, file: str, part: str
+) -> Iterator[Complaint]:
+    try:
+        tree = environment.parse(text, part, file)
+        environment.compile(tree, part, file)
+        unknown = meta.find_undeclared_variables(tree) - source.names
+    except TemplateSyntaxError as error:
+        yield Complaint(file, error.lineno, error.message or "can't be read")
+        return
+    for node in tree.find_all(nodes.Name):
+        if node.name in unknown:
+            unknown.discard(node.name)
+            yield Complaint(file, node.lineno, _undeclared(node.name, source))
+    yield from _include_faults(source, tree, file)
+
+
+def _include_faults(source: TemplateSource, tree: nodes.Template, file: str) -> Iterator[Complaint]:
+    for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+        named = getattr(node, "template", None)
+        wanted = named.value if isinstance(named, nodes.Const) else None
+        if wanted not in source.parts:
+            shown = repr(wanted) if wanted is not None else "a computed name"
+            there = ", ".join(sorted(source.parts)) or "nothing yet"
+            yield Complaint(file, node.lineno, f"{shown} can't be included; in {PARTS}/ there is: {there}")
+
+
+def _undeclared(name: str, source: TemplateSource) -> str:
+    if name in DECLARABLE:
+        declared = ", ".join(source.fields) or "none"
+        return f"the field '{name}' isn't declared; add it to 'fields' in template.toml (declared: {declared})"
+    return _unknown(name, set(source.names))
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    close = get_close_matches(name, known, 1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"unknown field '{name}'{hint} There are: {', '.join(sorted(known))}"
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise Refusal(f"{path}: the file is missing; a template has template.toml, body.mjml and body.txt") from None
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from None
+    return text.replace("\r\n", "\n")
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    text = _read(path)
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Refusal(f"{path}: {error}") from None
+    complaints = [
+        Complaint(path, _line_of(text, key), f"unknown key '{key}'; known: {', '.join(_KEYS)}")
+        for key in settings
+        if key not in _KEYS
+    ]
+    for key, kind in _KEYS.items():
+        if key in ("title", "subject") and not settings.get(key):
+            complaints.append(Complaint(path, None, f"'{key}' is missing"))
+        elif key in settings and not isinstance(settings[key], kind):
+            wanted = "a list of names" if kind is list else "a text"
+            complaints.append(Complaint(path, _line_of(text, key), f"'{key}' must be {wanted}, not {settings[key]!r}"))
+    if not complaints and not all(isinstance(field, str) for field in settings.get("fields", [])):
+        complaints.append(Complaint(path, _line_of(text, "fields"), "'fields' must be a list of names"))
+    if complaints:
+        raise FileRefused(complaints)
+    return settings
+
+
+def _line_of(text: str, key: str) -> int | None:
+    found = re.search(rf"^\s*\[*{re.escape(key)}\b", text, re.MULTILINE)
+    return text.count("\n", 0, found.start()) + 1 if found else None

@@ -1,0 +1,162 @@
+"""What tests share: an open project on a real SQLite file, PostgreSQL where it is there, and one cast of people.
+
+Ann may be mailed, Bob unsubscribed, Cleo is suppressed, Dan never confirmed: a test that mails anyone but Ann is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from outreach.app import App, open_app
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that tests set and move."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, **by: float) -> datetime:
+        self.at += timedelta(**by)
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+SETTINGS = """\
+[sender]
+type = "federation"
+name = "Federatie Voorbeeld"
+address = "Voorbeeldstraat 1, 9000 Gent"
+enterprise_number = "0203.201.340"
+email = "nieuws@federatie.example"
+
+[site]
+url = "http://news.example"
+
+[tracking]
+min_cohort = 2
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with the templates and segments that the project ships."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "outreach.toml").write_text(SETTINGS)
+    shutil.copytree(ROOT / "templates", folder / "templates")
+    shutil.copytree(ROOT / "segments", folder / "segments")
+    return folder
+
+
+@pytest.fixture
+def app(project: Path, clock: Clock) -> Iterator[App]:
+    """The project, open on SQLite."""
+    app = open_app(project, clock=clock)
+    yield app
+    app.close()
+
+
+def _postgres_binaries() -> Path | None:
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists():
+            return folder
+    return None
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of our own on a socket, with its durable settings; the URL lacks the database."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="outreach-pg-"))
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres")
+    data = folder / "data"
+    run = lambda *arguments: subprocess.run([*user, *map(str, arguments)], check=True, capture_output=True, cwd="/")  # noqa: E731
+    run(binaries / "initdb", "-D", data, "-U", "outreach", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+    options = f"-k {folder} -c listen_addresses='' -c max_connections=100"
+    run(binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+    yield f"postgresql://outreach@/{{database}}?host={folder}"
+    run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of a new, empty PostgreSQL database."""
+    import secrets
+
+    import psycopg
+
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return postgres_server.format(database=name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def both(request: pytest.FixtureRequest, project: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """The project, open on SQLite and then on PostgreSQL."""
+    if request.param == "postgres":
+        monkeypatch.setenv("OUTREACH_DATABASE__URL", request.getfixturevalue("postgres_url"))
+    app = open_app(project, clock=clock)
+    yield app
+    app.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium browser."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    pytest.skip("Chromium is not installed (Debian: chromium)")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run `outreach …` on the project through its real door; paths may be given as arguments."""
+    from outreach.commands import outreach as group
+    from outreach.commands.door import run
+
+    monkeypatch.chdir(project)
+
+    def call(*arguments: object) -> Ran:
+        monkeypatch.setattr("sys.argv", ["outreach", *map(str, arguments)])
+        capsys.readouterr()
+        code = run(group)
+        printed = capsys.readouterr()
+        return Ran(code, printed.out, printed.err)
+
+    return call
