@@ -26,7 +26,7 @@ def parse_enterprise_number(text: str) -> str:
             return text
         raise _wrong_check_digits(text, text, "enterprise number")
     digits = _digits(text, "enterprise number")
-    if len(digits) == 9:
+    if len(digits) == 9 and digits[0] != "0":
         digits = "0" + digits  # the spelling from before 2005
     _check_length(text, digits, "enterprise number")
     if digits[0] not in "01":

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 VERSIONS = (2008, 2025)
@@ -19,8 +19,10 @@ VERSIONS = (2008, 2025)
 # Sheltered and social workshops, and reuse centres: where the register puts most maatwerkbedrijven, incompletely.
 MAATWERK_CODES: dict[int, tuple[str, ...]] = {2008: ("88995", "4779303"), 2025: ("88993", "4779303")}
 
-_WRITTEN = re.compile(r"(?:NACE(?:-?BEL)?[\s:]*)?([A-V])?\s*(\d[\d. ]*)(?:\s*[-–—:|(]?\s*[^\d\s.].*)?", re.I | re.S)
-_FLOAT = re.compile(r"(\d+)[.,]0+")
+_WRITTEN = re.compile(
+    r"(?:NACE(?:-?BEL)?[\s:]*)?([A-V])?\s*(\d[\d. ]*)(?:(?:\s*[-–—:|(]\s*|\s+)[^\W\d].*)?", re.I | re.S
+)
+_FLOAT = re.compile(r"(\d+)\.0+")
 
 
 class SectorError(ValueError):
@@ -138,7 +140,7 @@ def resolve(text: str, version: int | None, default_version: int = 2025) -> Sect
     return _resolve(" ".join(text.split()), version, default_version)
 
 
-@cache
+@lru_cache(maxsize=20_000)
 def _resolve(text: str, version: int | None, default_version: int) -> Sector:
     if labelled := _by_label(text, version, default_version):
         return _sector(labelled, Rule.LABEL)
@@ -147,6 +149,10 @@ def _resolve(text: str, version: int | None, default_version: int) -> Sector:
         given = Rule.GIVEN_2025 if version == 2025 else Rule.GIVEN_2008_DIVISION
         return _sector(_entry(version, code), Rule.SECTION_GIVEN if code.isalpha() else given)
     known = [v for v in VERSIONS if nace(v, code)]
+    if (letter := _leading_letter(text)) and len(
+        by_letter := [v for v in known if _entry(v, code).section == letter]
+    ) == 1:
+        return _resolve(text, by_letter[0], default_version)  # J62 can only be 2008, K62 only 2025
     chosen = default_version if default_version in known else known[0]
     if code.isalpha():
         return _sector(_entry(chosen, code), Rule.SECTION_GIVEN)
@@ -164,6 +170,11 @@ def _sector(entry: NaceCode, rule: Rule) -> Sector:
 
 def _entry(version: int, code: str) -> NaceCode:
     return _table()[version][code]
+
+
+def _leading_letter(text: str) -> str | None:
+    match = _WRITTEN.fullmatch(text)
+    return match[1].upper() if match and match[1] else None
 
 
 def _candidates(written: str) -> list[str]:
