@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -76,6 +77,13 @@ def app(project: Path, clock: Clock) -> Iterator[App]:
     app.close()
 
 
+def _lacking(part: str) -> NoReturn:
+    """Skip for want of a real part, or fail where all of them must be there (REAL_PARTS=required)."""
+    if os.environ.get("REAL_PARTS") == "required":
+        pytest.fail(f"{part} is not installed, and REAL_PARTS=required")
+    pytest.skip(f"{part} is not installed")
+
+
 def _postgres_binaries() -> Path | None:
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         if (folder / "initdb").exists():
@@ -88,7 +96,7 @@ def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of our own on a socket, with its durable settings; the URL lacks the database."""
     binaries = _postgres_binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+        _lacking("PostgreSQL (Debian: postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="outreach-pg-"))
     user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     if user:
@@ -132,7 +140,7 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    pytest.skip("Chromium is not installed (Debian: chromium)")
+    _lacking("Chromium (Debian: chromium)")
 
 
 @dataclass(frozen=True)

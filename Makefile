@@ -1,0 +1,55 @@
+# Two commands do everything on a machine with git, make and Python 3.11 or later (with venv):
+#   make demo    sets up and runs the main job on SQLite and a built-in inbox (ONCE=1: run, verify, stop)
+#   make test    sets up and runs all tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint setup bench-import bench-segment pictures translations lock clean
+
+demo: $(VENV)/.ready
+	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
+
+test: $(VENV)/.ready-dev lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.ready-dev
+
+bench-import: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/import_contacts.py
+
+bench-segment: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/segments.py
+
+pictures: $(VENV)/.ready-dev
+	$(BIN)/python docs/make_pictures.py
+
+lock: $(VENV)/.ready-dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra install $(LOCK_FLAGS) -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra install --extra dev $(LOCK_FLAGS) -o requirements-dev.txt
+
+LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than Python 3.11: say which to use, e.g. make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3-venv is missing (Debian: apt install python3-venv)"; exit 1; }
+
+$(VENV)/.ready: requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
