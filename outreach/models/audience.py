@@ -147,6 +147,14 @@ class Contact(Table):
         UniqueConstraint("company_id", "address_hash", name="uq_contact_company_address"),
         CheckConstraint("(address IS NULL) = (erased_at IS NOT NULL)", name="ck_contact_address_or_erased"),
         CheckConstraint("(address IS NULL) = (address_hash IS NULL)", name="ck_contact_address_hashed"),
+        # The limit that a person chose holds for the address at every company; few ever choose one.
+        Index(
+            "ix_contact_own_limit",
+            "address_hash",
+            "max_per_month",
+            sqlite_where=text("max_per_month IS NOT NULL"),
+            postgresql_where=text("max_per_month IS NOT NULL"),
+        ),
     )
 
 

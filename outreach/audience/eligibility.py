@@ -1,0 +1,128 @@
+"""Whether a contact may be mailed now: the one rule behind every count, the freeze, and the recheck before a send.
+
+An address is one person's, however many companies list it: its suppression, the mails it got, the topics it left and
+the limit it chose are looked up by `address_hash`. A legal basis belongs to the contact whose evidence it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, FromClause, and_, case, exists, false, func, null, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from outreach.models import (
+    AddressKind,
+    Basis,
+    Company,
+    CompanyStatus,
+    Contact,
+    ContactTopic,
+    Delivery,
+    DeliveryStatus,
+    LegalBasis,
+    SkipReason,
+    Suppression,
+)
+from outreach.settings import Settings
+
+# The window of the limit that a contact chose itself on the preference page.
+MONTH = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a sender may do at `now`; `cap_max` 0 is no cap, `campaign_id` the campaign whose own mail doesn't count."""
+
+    now: datetime
+    bases: frozenset[Basis]
+    cap_max: int
+    cap_window: timedelta
+    topic: str | None
+    campaign_id: int | None = None
+
+
+def policy_of(settings: Settings, topic: str | None, now: datetime, campaign_id: int | None = None) -> Policy:
+    """Return the policy of this sender for a mail about `topic`."""
+    from outreach.audience.legal_basis import ALLOWED
+
+    frequency = settings.frequency
+    return Policy(now, ALLOWED[settings.sender.type], frequency.max, frequency.window, topic, campaign_id)
+
+
+def refusal(policy: Policy) -> ColumnElement[str | None]:
+    """Return the first SkipReason that holds for a row of `Contact` joined to `Company`, NULL if it may be mailed.
+
+    Every reason but `duplicate_address`, which only the whole audience can tell.
+    """
+    closed = (CompanyStatus.STOPPED, CompanyStatus.INSOLVENT)
+    return case(
+        (Contact.address_hash.is_(None), SkipReason.INVALID_ADDRESS.value),
+        (_is_suppressed(), SkipReason.SUPPRESSED.value),
+        (Company.status.in_(closed), SkipReason.COMPANY_CLOSED.value),
+        (Company.status != CompanyStatus.ACTIVE, SkipReason.NOT_REGULAR.value),
+        (~_has_basis(policy.bases), SkipReason.NO_LEGAL_BASIS.value),
+        (_left(policy.topic), SkipReason.TOPIC_LEFT.value),
+        (_is_capped(policy), SkipReason.FREQUENCY_CAP.value),
+        else_=null(),
+    )
+
+
+def _is_suppressed() -> ColumnElement[bool]:
+    live = and_(Suppression.address_hash == Contact.address_hash, Suppression.lifted_at.is_(None))
+    return exists().where(live).correlate(Contact)
+
+
+def _has_basis(bases: frozenset[Basis]) -> ColumnElement[bool]:
+    # "Unknown" is no legal person: only a source that attests it opens an impersonal address.
+    impersonal = and_(Contact.kind == AddressKind.ROLE, Company.legal_person.is_(True))
+    counts = [LegalBasis.basis == basis for basis in sorted(bases - {Basis.ROLE_ADDRESS})]
+    if Basis.ROLE_ADDRESS in bases:
+        counts.append(and_(LegalBasis.basis == Basis.ROLE_ADDRESS, impersonal))
+    if not counts:
+        return false()
+    live = and_(LegalBasis.contact_id == Contact.id, LegalBasis.withdrawn_at.is_(None), or_(*counts))
+    return exists().where(live).correlate(Contact, Company)
+
+
+def _left(topic: str | None) -> ColumnElement[bool]:
+    if topic is None:
+        return false()
+    same = aliased(Contact)
+    left = and_(ContactTopic.topic == topic, ContactTopic.contact_id == same.id, ContactTopic.follows.is_(False))
+    return exists().where(same.address_hash == Contact.address_hash, left).correlate(Contact)
+
+
+def _is_capped(policy: Policy) -> ColumnElement[bool]:
+    same = aliased(Contact)
+    in_month = _mails(same.address_hash, same, policy.now - MONTH, policy.campaign_id)
+    own_limit = (
+        exists()
+        .where(same.address_hash == Contact.address_hash, same.max_per_month.is_not(None))
+        .where(same.max_per_month <= in_month)
+        .correlate(Contact)
+    )
+    if policy.cap_max == 0:
+        return own_limit
+    since = policy.now - policy.cap_window
+    in_window = _mails(Contact.address_hash, Contact, since, policy.campaign_id)
+    return or_(in_window >= policy.cap_max, own_limit)
+
+
+def _mails(
+    address_hash: InstrumentedAttribute[bytes | None], outer: type[Contact], since: datetime, campaign_id: int | None
+) -> ColumnElement[int]:
+    # Two counts, so that the many `sent` rows of an address are a range of ix_delivery_address_status.
+    sent = and_(Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since)
+    unsure = (DeliveryStatus.SENDING, DeliveryStatus.UNCERTAIN)
+    under_way = and_(Delivery.status.in_(unsure), Delivery.status_at >= since)
+    table: FromClause = Delivery.__table__  # type: ignore[assignment]
+
+    def count(which: ColumnElement[bool]) -> ColumnElement[int]:
+        query = select(func.count()).select_from(table).where(Delivery.address_hash == address_hash, which)
+        if campaign_id is not None:
+            query = query.where(Delivery.campaign_id != campaign_id)
+        return query.correlate(outer).scalar_subquery()
+
+    return count(sent) + count(under_way)
