@@ -47,6 +47,7 @@ class Renderer:
         self._html = TemplateEnvironment(template.loadable, html=True)
         self._text = TemplateEnvironment(template.loadable, html=False)
         self._subjects: dict[str, Template] = {}
+        self._kept: tuple[MailModel, dict[str, Any]] | None = None
 
     def render(self, model: MailModel, fields: MergeFields) -> Rendered:
         """Render one recipient's mail."""
@@ -54,7 +55,10 @@ class Renderer:
         return Rendered(self._subject(model, values), self._page(values), self._plain(values))
 
     def _values(self, model: MailModel, fields: MergeFields) -> dict[str, Any]:
-        return _cleaned_items(model) | fields.chosen(self.template.fields)
+        kept = self._kept
+        if kept is None or kept[0] is not model:
+            kept = self._kept = (model, _cleaned_items(model))
+        return kept[1] | fields.chosen(self.template.fields)
 
     def _subject(self, model: MailModel, values: dict[str, Any]) -> str:
         source = model.subject or self.template.subject
@@ -123,7 +127,8 @@ def _cleaned_items(model: MailModel) -> dict[str, Any]:
 def _cleaned(value: Any) -> Any:
     """Take control characters out of every text of the model: mrml refuses them."""
     if isinstance(value, str):
-        return Markup(clean(value)) if isinstance(value, Markup) else clean(value)
+        # The model's HTML is ours already; cleaning takes characters out and adds none.
+        return Markup(clean(value)) if isinstance(value, Markup) else clean(value)  # noqa: S704
     if isinstance(value, tuple):
         return tuple(_cleaned(item) for item in value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -82,6 +82,8 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             finalize=self.budget.spend,
             extensions=[_Places, _Marks] if html else [_Marks],
             keep_trailing_newline=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
             optimized=False,
             auto_reload=False,
         )
@@ -139,7 +141,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         for _ in parts:
             self.budget.spend(str(separator))
         if self.autoescape:
-            return Markup(escape(separator)).join(parts)
+            return escape(separator).join(parts)
         return str(separator).join(map(str, parts))
 
 
@@ -298,17 +300,17 @@ _IN_TAG = re.compile(r"""([\w:.-]+)\s*=\s*(["'])|>""")
 
 def in_attribute(value: object) -> Markup:
     """Escape for between quotes, HTML of the model too."""
-    return Markup(escape(str(value).replace("\n", " ")))
+    return escape(str(value).replace("\n", " "))
 
 
 def in_url(value: object) -> Markup:
     """Encode as a part of an address: a value can't add a parameter or change the host."""
-    return Markup(escape(quote(str(value), safe="")))
+    return escape(quote(str(value), safe=""))
 
 
 def in_mail_url(value: object) -> Markup:
     """Encode as the target of `mailto:` or `tel:`, whose `@` and `+` must stay."""
-    return Markup(escape(quote(str(value), safe="@+")))
+    return escape(quote(str(value), safe="@+"))
 
 
 def wrap(value: str, width: int = 72, indent: int = 0) -> str:

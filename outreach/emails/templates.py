@@ -1,7 +1,7 @@
 """Template folders: read, checked and frozen.
 
 A template is a folder with `template.toml`, `body.mjml` and `body.txt`; pieces that several templates share stand in
-`_parts/` beside it. `load` reads all of it into a `TemplateSource`, which a campaign keeps as JSON from its approval on.
+`_parts/` beside it. `load` reads all of it into a `TemplateSource`, which a campaign keeps as JSON from approval on.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ def subject_faults(source: TemplateSource, subject: str) -> list[Complaint]:
     return list(_text_faults(source, environment, subject, "subject", "subject"))
 
 
-def _part_faults(source: TemplateSource, part: str, *, html: bool, seen: set[str]) -> Iterator[Complaint]:
+def _part_faults(
+    source: TemplateSource, part: str, *, html: bool, seen: set[str], bound: frozenset[str] = frozenset()
+) -> Iterator[Complaint]:
     environment = TemplateEnvironment(source.loadable, html=html)
     loaded = source.loadable(part)
     if loaded is None or part in seen:
@@ -122,23 +124,30 @@ def _part_faults(source: TemplateSource, part: str, *, html: bool, seen: set[str
         line = text.count("\n", 0, match.start()) + 1
         way_out = f'use {{% include "{PARTS}/….mjml" %}} with a file of {PARTS}/'
         yield Complaint(file, line, f"mj-include isn't available; {way_out}")
-    yield from _text_faults(source, environment, text, file, part)
+    yield from _text_faults(source, environment, text, file, part, bound)
     try:
         tree = environment.parse(text, part, file)
     except TemplateSyntaxError:
         return
+    # A part included inside a loop sees the loop's own names.
+    bound |= {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
     for included in meta.find_referenced_templates(tree):
         if included is not None:
-            yield from _part_faults(source, included, html=html, seen=seen)
+            yield from _part_faults(source, included, html=html, seen=seen, bound=bound)
 
 
 def _text_faults(
-    source: TemplateSource, environment: TemplateEnvironment, text: str, file: str, part: str
+    source: TemplateSource,
+    environment: TemplateEnvironment,
+    text: str,
+    file: str,
+    part: str,
+    bound: frozenset[str] = frozenset(),
 ) -> Iterator[Complaint]:
     try:
         tree = environment.parse(text, part, file)
         environment.compile(tree, part, file)
-        unknown = meta.find_undeclared_variables(tree) - source.names
+        unknown = meta.find_undeclared_variables(tree) - source.names - bound
     except TemplateSyntaxError as error:
         yield Complaint(file, error.lineno, error.message or "can't be read")
         return
