@@ -1,0 +1,193 @@
+"""Backups: one tar file with the database, its keys, and a manifest that proves both came through whole.
+
+Keys travel with the database, since a database without its suppression key has forgotten every opt-out. A restored copy
+gets a new instance id in its folder, so that nothing is mailed from it until a person adopts it (`outreach db adopt`):
+what fell due since the backup may have gone out already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import URL, inspect
+
+from outreach import __version__
+from outreach.database import Database, current_revision, latest_revision
+from outreach.errors import Refusal
+from outreach.keys import KEYS_FILE, Keys, read_keys, write_keys
+
+MANIFEST = "manifest.json"
+SQLITE_MEMBER = "database.sqlite"
+POSTGRES_MEMBER = "database.pgdump"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup holds: `digests` is the SHA-256 of each member by name."""
+
+    version: str
+    revision: str
+    backend: str
+    made_at: str
+    digests: dict[str, str]
+
+
+def back_up(database: Database, keys: Keys, file: Path, *, now: datetime) -> Manifest:
+    """Write a backup to `file`, readable by this user only; the database stays in use meanwhile."""
+    if file.exists():
+        raise Refusal(f"{file}: exists already; name another file")
+    revision = current_revision(database) or latest_revision()
+    with tempfile.TemporaryDirectory(dir=_existing_folder(file)) as folder:
+        dump = Path(folder) / (SQLITE_MEMBER if database.is_sqlite else POSTGRES_MEMBER)
+        (_copy_sqlite if database.is_sqlite else _dump_postgres)(database, dump)
+        key_text = json.dumps(asdict(keys), indent=1).encode()
+        digests = {dump.name: _digest(dump), KEYS_FILE: hashlib.sha256(key_text).hexdigest()}
+        manifest = Manifest(__version__, revision, database.engine.dialect.name, now.isoformat(), digests)
+        archive = Path(folder) / "backup.tar.gz"
+        with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
+            _add(tar, MANIFEST, json.dumps(asdict(manifest), indent=1).encode())
+            _add(tar, KEYS_FILE, key_text)
+            tar.add(dump, arcname=dump.name)
+        archive.chmod(0o600)
+        with archive.open("rb") as handle:
+            os.fsync(handle.fileno())
+        archive.rename(file)
+    return manifest
+
+
+def _existing_folder(file: Path) -> Path:
+    if not file.parent.is_dir():
+        raise Refusal(f"{file.parent}: no such folder; make it first")
+    return file.parent
+
+
+def _copy_sqlite(database: Database, target: Path) -> None:
+    with database.engine.connect() as connection:
+        source = connection.connection.driver_connection
+        assert isinstance(source, sqlite3.Connection)
+        copy = sqlite3.connect(target)
+        source.backup(copy)
+        copy.close()
+
+
+def _dump_postgres(database: Database, target: Path) -> None:
+    arguments, environment = _postgres_arguments(database.engine.url)
+    _run(["pg_dump", "--format=custom", "--no-owner", f"--file={target}", *arguments], environment)
+
+
+def _postgres_arguments(url: URL) -> tuple[list[str], dict[str, str]]:
+    host = url.host or url.query.get("host")
+    named = {"--host": host, "--port": url.port, "--username": url.username, "--dbname": url.database}
+    environment = dict(os.environ)
+    if url.password:
+        environment["PGPASSWORD"] = str(url.password)
+    return [f"{name}={value}" for name, value in named.items() if value], environment
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    try:
+        subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise Refusal(f"{command[0]} is not installed (Debian: postgresql-client)") from error
+    except subprocess.CalledProcessError as error:
+        raise Refusal(f"{command[0]} failed: {error.stderr.strip()}") from error
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    member.mode = 0o600
+    tar.addfile(member, io.BytesIO(data))
+
+
+def restore(file: Path, project: Path, database: Database, *, replace_existing: bool) -> Manifest:
+    """Put a backup in place of the project's database and keys.
+
+    Everything is checked before anything changes. Existing data is refused unless `replace_existing`; an SQLite file
+    that is replaced stays beside the new one as `….before-restore`.
+    """
+    if _holds_data(database) and not replace_existing:
+        raise Refusal("the database holds data: pass --replace to put the backup in its place")
+    with tempfile.TemporaryDirectory(dir=project) as folder:
+        manifest = _unpack(file, Path(folder))
+        if manifest.backend != database.engine.dialect.name:
+            raise Refusal(
+                f"{file}: a backup of {manifest.backend}, but database.url is {database.engine.dialect.name}: "
+                "set database.url to a database of that kind"
+            )
+        keys = _keys_of(Path(folder))
+        if database.is_sqlite:
+            _put_sqlite(database, Path(folder) / SQLITE_MEMBER)
+        else:
+            _put_postgres(database, Path(folder) / POSTGRES_MEMBER)
+    write_keys(project, replace(keys, instance_id=secrets.token_hex(16)))
+    return manifest
+
+
+def _holds_data(database: Database) -> bool:
+    if database.is_sqlite and not Path(database.engine.url.database or "").exists():
+        return False
+    return bool(inspect(database.engine).get_table_names())
+
+
+def _unpack(file: Path, folder: Path) -> Manifest:
+    try:
+        with tarfile.open(file, "r:gz") as tar:
+            tar.extractall(folder, filter="data")
+        data = json.loads((folder / MANIFEST).read_text())
+        manifest = Manifest(**data)
+        for name, digest in manifest.digests.items():
+            if Path(name).name != name or _digest(folder / name) != digest:
+                raise Refusal(f"{file}: {name} is damaged; take another backup")
+    except (OSError, tarfile.TarError, EOFError, ValueError, TypeError, KeyError) as error:
+        raise Refusal(f"{file}: is no backup made by `outreach db backup`: {error}") from error
+    return manifest
+
+
+def _keys_of(folder: Path) -> Keys:
+    state = folder / ".state"
+    state.mkdir()
+    shutil.copy(folder / KEYS_FILE, state / KEYS_FILE)
+    keys = read_keys(folder)
+    assert keys is not None
+    return keys
+
+
+def _put_sqlite(database: Database, source: Path) -> None:
+    """Move the file in whole; the one it replaces is kept beside it, its log folded in first."""
+    target = Path(database.engine.url.database or "")
+    if target.exists():
+        with database.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        target.replace(target.with_name(target.name + ".before-restore"))
+    for suffix in ("-wal", "-shm"):
+        target.with_name(target.name + suffix).unlink(missing_ok=True)
+    shutil.move(source, target)
+    target.chmod(0o600)
+
+
+def _put_postgres(database: Database, source: Path) -> None:
+    """Restore in one transaction: a failure leaves the old tables."""
+    arguments, environment = _postgres_arguments(database.engine.url)
+    options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
+    _run(["pg_restore", *options, *arguments, str(source)], environment)
