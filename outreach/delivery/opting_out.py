@@ -1,0 +1,109 @@
+"""Opting out by the link of one delivery: suppression, one event, one acknowledgement; doing it again changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from outreach.audience import suppressing
+from outreach.delivery import outbox
+from outreach.emails.assembly import Headers, Mailbox, ascii_domain, assemble_plain
+from outreach.errors import Refusal
+from outreach.models import Contact, Delivery, Event, EventKind, SuppressionReason
+from outreach.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SUBJECT = "U bent uitgeschreven"
+TEXT = """\
+Goeiedag,
+
+U bent uitgeschreven. U krijgt op {recipient} geen nieuwsbrieven meer van {name}.
+Dat geldt vanaf nu en voor al onze nieuwsbrieven.
+
+U hoeft niets meer te doen: dit bericht bevestigt uw uitschrijving, en is het enige dat u daarover krijgt.
+
+{identity}
+"""
+
+
+@dataclass(frozen=True)
+class OptedOut:
+    """What an opt-out did; `first` is False when the address was suppressed already, `address` None once erased."""
+
+    delivery_id: int
+    campaign_id: int
+    contact_id: int
+    address: str | None
+    first: bool
+
+
+def opt_out(session: Session, delivery_id: int, *, via: str, settings: Settings, now: datetime) -> OptedOut | None:
+    """Suppress the address of a delivery for all campaigns and acknowledge it once; None if there is no such address.
+
+    `via` says how ("one-click", "page") and stands in the event.
+    """
+    # Locked, so that a one-click POST that arrives twice at once makes one event and one acknowledgement.
+    delivery = session.get(Delivery, delivery_id, with_for_update=True)
+    if delivery is None or delivery.address_hash is None:
+        return None
+    first = suppressing.suppress(
+        session,
+        delivery.address_hash,
+        reason=SuppressionReason.UNSUBSCRIBED,
+        source=f"delivery {delivery.id}, {via}",
+        actor="recipient",
+        now=now,
+        campaign_id=delivery.campaign_id,
+    )
+    _record_once(session, delivery.id, via, now)
+    contact = session.get_one(Contact, delivery.contact_id)
+    if contact.address is not None and contact.address_hash == delivery.address_hash:
+        _acknowledge(session, delivery.address_hash, contact.address, settings, now)
+    return OptedOut(delivery.id, delivery.campaign_id, delivery.contact_id, contact.address, first)
+
+
+def _record_once(session: Session, delivery_id: int, via: str, now: datetime) -> None:
+    seen = exists().where(Event.delivery_id == delivery_id, Event.kind == EventKind.UNSUBSCRIBED)
+    if not session.scalar(select(seen)):
+        session.add(Event(delivery_id=delivery_id, kind=EventKind.UNSUBSCRIBED, at=now, detail=via))
+
+
+def _acknowledge(session: Session, address_hash: bytes, recipient: str, settings: Settings, now: datetime) -> None:
+    suppression = suppressing.live(session, address_hash)
+    assert suppression is not None
+    try:
+        message = _acknowledgement(recipient, settings, now)
+    except Refusal as refusal:
+        # The opt-out must stand even if the sender's own address is not in order.
+        log.warning("opt-out without acknowledgement: %s", refusal)
+        return
+    # One per suppression: after a new opt-in of the person's own, a second opt-out is acknowledged again.
+    key = f"opt-out:{suppression.id}"
+    outbox.put(session, key=key, kind="opt_out", recipient=recipient, message=message, now=now)
+
+
+def _acknowledgement(recipient: str, settings: Settings, now: datetime) -> bytes:
+    headers = Headers(
+        sender=Mailbox(settings.from_address, settings.from_name),
+        recipient=Mailbox(recipient),
+        date=now,
+        message_id=f"<opt-out.{secrets.token_hex(12)}@{ascii_domain(settings.mail_domain)}>",
+        auto_submitted="auto-replied",
+    )
+    text = TEXT.format(
+        recipient=recipient, name=settings.sender.name or settings.from_address, identity=_identity(settings)
+    )
+    return assemble_plain(headers, SUBJECT, text)
+
+
+def _identity(settings: Settings) -> str:
+    sender = settings.sender
+    number = f"Ondernemingsnummer {sender.enterprise_number}" if sender.enterprise_number else ""
+    lines = (sender.name, sender.address, number, sender.email or settings.from_address, sender.website)
+    return "\n".join(line for line in lines if line)
