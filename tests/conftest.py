@@ -47,7 +47,7 @@ SETTINGS = """\
 type = "federation"
 name = "Federatie Voorbeeld"
 address = "Voorbeeldstraat 1, 9000 Gent"
-enterprise_number = "0203.201.340"
+enterprise_number = "1999.000.150"
 email = "nieuws@federatie.example"
 
 [site]
