@@ -20,13 +20,12 @@ from outreach.emails.model import BlockView, MailModel, MergeFields, Sender, Spo
 from outreach.emails.rendering import Renderer
 
 ROOT = Path(__file__).parents[1]
-PALETTE = {"petrol": "#0c3c47", "sun": "#f2b84b", "coral": "#ef7f5a", "mint": "#7cc6be", "paper": "#f4f0e7"}
 
 
 def boxes() -> Image.Image:
     """Draw packing: a row of parcels on a table."""
     image, draw = _canvas("#cfe5e1")
-    draw.rectangle((0, 470, 1200, 680), fill="#0c3c47")
+    draw.rectangle((0, 500, 1200, 600), fill="#aed3cd")
     draw.ellipse((850, 60, 1050, 260), fill="#f6d38d")
     for x, top, width, colour, band in (
         (90, 250, 260, "#f2b84b", "#fbe6bd"),
@@ -37,7 +36,9 @@ def boxes() -> Image.Image:
         draw.rounded_rectangle((x, top, x + width, 500), 16, fill=colour)
         draw.rectangle((x + width * 0.42, top, x + width * 0.58, 500), fill=band)
         draw.rounded_rectangle((x + 24, 430, x + 90, 474), 6, fill="#ffffff")
-    draw.rectangle((0, 500, 1200, 520), fill="#7cc6be")
+    draw.rounded_rectangle((40, 500, 1160, 530), 10, fill="#0c3c47")
+    draw.rectangle((110, 530, 140, 600), fill="#0c3c47")
+    draw.rectangle((1060, 530, 1090, 600), fill="#0c3c47")
     return image
 
 
@@ -51,31 +52,31 @@ def hills() -> Image.Image:
         draw.rectangle((x - 10, y, x + 10, y + 200), fill="#5a3a22")
         draw.ellipse((x - r, y - r, x + r, y + r), fill="#0c4a57")
         draw.ellipse((x - r * 0.5, y - r * 0.7, x + r * 0.3, y + r * 0.1), fill="#1a6673")
-    draw.rounded_rectangle((60, 500, 1140, 640), 30, fill="#0c3c47")
+    draw.rounded_rectangle((60, 470, 1140, 570), 30, fill="#0c3c47")
     for x in range(110, 1120, 90):
-        draw.ellipse((x, 540, x + 26, 566), fill="#f2b84b")
+        draw.ellipse((x, 507, x + 26, 533), fill="#f2b84b")
     return image
 
 
 def wires() -> Image.Image:
     """Draw electrical assembly: a board with tracks and parts."""
     image, draw = _canvas("#0c3c47")
-    for number, y in enumerate(range(110, 620, 90)):
+    for number, y in enumerate(range(75, 560, 80)):
         bend = 300 + number * 110
         colour = ("#7cc6be", "#f2b84b", "#ef7f5a")[number % 3]
         draw.line((0, y, bend, y, bend + 90, y + 60, 1200, y + 60), fill=colour, width=12, joint="curve")
         draw.ellipse((bend - 24, y - 24, bend + 24, y + 24), fill=colour)
         draw.ellipse((bend - 10, y - 10, bend + 10, y + 10), fill="#0c3c47")
-    draw.rounded_rectangle((440, 230, 760, 490), 20, fill="#fbf7ee")
-    draw.rounded_rectangle((490, 280, 710, 440), 12, fill="#0c4a57")
+    draw.rounded_rectangle((440, 170, 760, 430), 20, fill="#fbf7ee")
+    draw.rounded_rectangle((490, 220, 710, 380), 12, fill="#0c4a57")
     for x in range(470, 740, 50):
-        draw.rectangle((x, 200, x + 18, 232), fill="#f2b84b")
-        draw.rectangle((x, 488, x + 18, 520), fill="#f2b84b")
+        draw.rectangle((x, 140, x + 18, 172), fill="#f2b84b")
+        draw.rectangle((x, 428, x + 18, 460), fill="#f2b84b")
     return image
 
 
 def _canvas(colour: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    image = Image.new("RGB", (1200, 680), colour)
+    image = Image.new("RGB", (1200, 600), colour)
     return image, ImageDraw.Draw(image)
 
 

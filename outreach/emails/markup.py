@@ -34,6 +34,9 @@ _ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
 _LANG = re.compile(r"<html\b(?![^>]*\blang=)", re.IGNORECASE)
 _EMPTY_TITLE = re.compile(r"<title>\s*</title>", re.IGNORECASE)
 _TARGET = re.compile(r"""(?<![\w-])(href|src|background|action)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_HEAD = re.compile(r"<head\b.*?</head>|<style\b.*?</style>", re.DOTALL | re.IGNORECASE)
+_ANY_TAG = re.compile(r"<(?:\"[^\"]*\"|'[^']*'|[^\"'>])*>")
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")
 
 
@@ -108,3 +111,9 @@ def scheme_fault(address: str) -> str | None:
     if parts.scheme.lower() in ("http", "https") and not parts.netloc:
         return f"{address!r} names no site"
     return None
+
+
+def text_of(html: str) -> str:
+    """Give the words that a page shows, without its head."""
+    body = _HEAD.sub("", _COMMENT.sub("", html))
+    return entities.unescape(_ANY_TAG.sub(" ", body))

@@ -105,6 +105,19 @@ def faults(source: TemplateSource) -> list[Complaint]:
     return found
 
 
+def names_used(source: TemplateSource, part: str, seen: frozenset[str] = frozenset()) -> set[str]:
+    """Name what a body or part uses, in the parts that it includes too."""
+    loaded = source.loadable(part)
+    if loaded is None:
+        return set()
+    tree = TemplateEnvironment(source.loadable, html=part.endswith(".mjml")).parse(loaded[0])
+    used = meta.find_undeclared_variables(tree)
+    for included in meta.find_referenced_templates(tree):
+        if included and included not in seen:
+            used |= names_used(source, included, seen | {part})
+    return used
+
+
 def subject_faults(source: TemplateSource, subject: str) -> list[Complaint]:
     """Find what is wrong with a campaign's own subject line."""
     environment = TemplateEnvironment(source.loadable, html=False)
