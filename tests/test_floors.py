@@ -18,6 +18,7 @@ FLOORS = (
     {"database"},
     {"migrations"},
     {"backup"},
+    {"attempts", "users"},
     {"belgium"},
     {"audience"},
     {"register"},
