@@ -1,0 +1,350 @@
+"""Contacts one at a time, for the person on the phone: find, show, export (GDPR art. 15 and 20) and erase (art. 17)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from outreach.audience.addresses import AddressError, parse_address
+from outreach.audience.companies import name_key
+from outreach.belgium.numbers import format_enterprise_number
+from outreach.belgium.places import PROVINCES, place_of
+from outreach.errors import NotFound, Refusal
+from outreach.links import hash_address
+from outreach.models import (
+    Campaign,
+    Company,
+    Contact,
+    ContactTag,
+    ContactTopic,
+    Delivery,
+    Enterprise,
+    Event,
+    Lead,
+    LegalBasis,
+    Suppression,
+)
+
+FOUND_AT_MOST = 50
+
+
+@dataclass(frozen=True)
+class CompanyView:
+    id: int
+    name: str
+    enterprise_number: str | None
+    legal_form: str | None
+    legal_person: bool | None
+    legal_person_source: str | None
+    postcode: str | None
+    municipality: str | None
+    province: str | None
+    nace_2008: str | None
+    nace_2025: str | None
+    status: str
+    status_reason: str | None
+
+
+@dataclass(frozen=True)
+class BasisView:
+    basis: str
+    source: str
+    obtained_on: date
+    text_version: str | None
+    actor: str
+    recorded_at: datetime
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SuppressionView:
+    reason: str
+    source: str
+    at: datetime
+    actor: str
+    lifted_at: datetime | None
+    lifted_by: str | None
+    lifted_reason: str | None
+
+
+@dataclass(frozen=True)
+class TopicView:
+    topic: str
+    follows: bool
+    chosen: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class EventView:
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class DeliveryView:
+    campaign: str
+    status: str
+    reason: str | None
+    sent_at: datetime | None
+    status_at: datetime
+    events: tuple[EventView, ...]
+
+
+@dataclass(frozen=True)
+class LeadView:
+    id: int
+    enterprise: str
+    company: str
+    person: str | None
+    email: str | None
+    phone: str | None
+    message: str
+    channel: str
+    stage: str
+    happened_at: datetime
+
+
+@dataclass(frozen=True)
+class ContactCard:
+    """Everything that we hold about one contact."""
+
+    id: int
+    address: str | None
+    kind: str
+    first_name: str | None
+    last_name: str | None
+    function: str | None
+    tracking_consent_at: datetime | None
+    max_per_month: int | None
+    chosen_at: datetime | None
+    erased_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    company: CompanyView
+    bases: tuple[BasisView, ...]
+    suppressed: bool
+    suppressions: tuple[SuppressionView, ...]
+    tags: tuple[str, ...]
+    topics: tuple[TopicView, ...]
+    deliveries: tuple[DeliveryView, ...]
+    leads: tuple[LeadView, ...]
+
+
+@dataclass(frozen=True)
+class AddressFile:
+    """Everything that we hold about one address: its contacts, what was written to us from it, its suppression."""
+
+    address: str
+    contacts: tuple[ContactCard, ...]
+    leads: tuple[LeadView, ...]
+    suppressions: tuple[SuppressionView, ...]
+
+
+def checked_address(text: str) -> str:
+    """Return the one address in a text; Refusal if there is none."""
+    try:
+        return parse_address(text).address
+    except AddressError as error:
+        raise Refusal(str(error)) from error
+
+
+def find(session: Session, text: str, key: bytes) -> list[Contact]:
+    """Return contacts by address (whole or in part), name, company or fragment of an enterprise number; 50 at most."""
+    wanted = " ".join(text.split())
+    if not wanted:
+        raise Refusal("nothing to look for: give an address, a name, a company or an enterprise number")
+    statement = (
+        select(Contact)
+        .join(Company)
+        .options(joinedload(Contact.company))
+        .where(or_(*_matches(wanted, key)))
+        .order_by(Company.name, Contact.address)
+        .limit(FOUND_AT_MOST)
+    )
+    return list(session.scalars(statement))
+
+
+def _matches(wanted: str, key: bytes) -> Iterable[ColumnElement[bool]]:
+    if "@" in wanted.strip("@"):
+        try:
+            yield Contact.address_hash == hash_address(key, parse_address(wanted).address)
+        except AddressError:
+            pass
+    yield _contains(Contact.address, wanted)
+    name = Contact.first_name.concat(" ").concat(Contact.last_name)
+    for column in (name, Contact.first_name, Contact.last_name, Company.name):
+        # SQLite folds the case of ASCII letters only, so "é" is tried as "É" too.
+        for spelling in dict.fromkeys((wanted, wanted.upper(), wanted.title())):
+            yield _contains(column, spelling)
+    if bare := name_key(wanted):
+        yield Company.name_key.contains(bare, autoescape=True)
+    digits = "".join(mark for mark in wanted if mark.isdigit())
+    if len(digits) >= 3 and not any(mark.isalpha() for mark in wanted.upper().replace("BE", "")):
+        yield Company.enterprise_number.contains(digits, autoescape=True)
+
+
+def _contains(column: Any, text: str) -> ColumnElement[bool]:
+    return func.lower(column).contains(text.lower() if text.isascii() else text, autoescape=True) | column.contains(
+        text, autoescape=True
+    )
+
+
+def of_address(session: Session, address: str, key: bytes) -> list[Contact]:
+    """Return the contacts with this address, one per company it stands for."""
+    statement = select(Contact).where(Contact.address_hash == hash_address(key, address)).order_by(Contact.id)
+    return list(session.scalars(statement.options(joinedload(Contact.company))))
+
+
+def show(session: Session, contact_id: int) -> ContactCard:
+    """Return everything that we hold about a contact; NotFound."""
+    contact = session.get(Contact, contact_id, options=[joinedload(Contact.company)])
+    if contact is None:
+        raise NotFound(f"no contact {contact_id}: `outreach contact find TEXT` looks for one")
+    suppressions = _suppressions(session, contact.address_hash)
+    return ContactCard(
+        id=contact.id,
+        address=contact.address,
+        kind=contact.kind.value,
+        first_name=contact.first_name,
+        last_name=contact.last_name,
+        function=contact.function,
+        tracking_consent_at=contact.tracking_consent_at,
+        max_per_month=contact.max_per_month,
+        chosen_at=contact.chosen_at,
+        erased_at=contact.erased_at,
+        created_at=contact.created_at,
+        updated_at=contact.updated_at,
+        company=_company(contact.company),
+        bases=_bases(session, contact.id),
+        suppressed=any(row.lifted_at is None for row in suppressions),
+        suppressions=suppressions,
+        tags=tuple(session.scalars(select(ContactTag.tag).where(ContactTag.contact_id == contact.id).order_by("tag"))),
+        topics=_topics(session, contact.id),
+        deliveries=_deliveries(session, contact.id),
+        leads=_leads(session, contact.address),
+    )
+
+
+def export(session: Session, address: str, key: bytes) -> AddressFile:
+    """Return everything that we hold about an address, for the person it belongs to; NotFound if that is nothing."""
+    contacts = tuple(show(session, contact.id) for contact in of_address(session, address, key))
+    suppressions = _suppressions(session, hash_address(key, address))
+    leads = _leads(session, address)
+    if not (contacts or suppressions or leads):
+        raise NotFound(f"{address}: we hold nothing about this address")
+    return AddressFile(address, contacts, leads, suppressions)
+
+
+def same_address(column: Any, address: str) -> ColumnElement[bool]:
+    """Tell in SQL whether a column holds this address, whatever its case."""
+    spellings = {address, address.lower(), unicodedata.normalize("NFC", address).lower()}
+    return or_(func.lower(column).in_(spellings), column == address)
+
+
+def _company(company: Company) -> CompanyView:
+    place = place_of(company.postcode) if company.postcode else None
+    number = company.enterprise_number
+    return CompanyView(
+        id=company.id,
+        name=company.name,
+        enterprise_number=format_enterprise_number(number) if number else None,
+        legal_form=company.legal_form,
+        legal_person=company.legal_person,
+        legal_person_source=company.legal_person_source,
+        postcode=company.postcode,
+        municipality=place.municipality if place else None,
+        province=PROVINCES[company.province_nis].name_nl if company.province_nis in PROVINCES else None,
+        nace_2008=company.nace_2008,
+        nace_2025=company.nace_2025,
+        status=company.status.value,
+        status_reason=company.status_reason,
+    )
+
+
+def _bases(session: Session, contact_id: int) -> tuple[BasisView, ...]:
+    rows = session.scalars(
+        select(LegalBasis).where(LegalBasis.contact_id == contact_id).order_by(LegalBasis.obtained_on, LegalBasis.id)
+    )
+    return tuple(
+        BasisView(
+            row.basis.value, row.source, row.obtained_on, row.text_version, row.actor, row.recorded_at, row.withdrawn_at
+        )
+        for row in rows
+    )
+
+
+def _suppressions(session: Session, address_hash: bytes | None) -> tuple[SuppressionView, ...]:
+    if address_hash is None:
+        return ()
+    rows = session.scalars(
+        select(Suppression).where(Suppression.address_hash == address_hash).order_by(Suppression.at, Suppression.id)
+    )
+    return tuple(
+        SuppressionView(
+            row.reason.value, row.source, row.at, row.actor, row.lifted_at, row.lifted_by, row.lifted_reason
+        )
+        for row in rows
+    )
+
+
+def _topics(session: Session, contact_id: int) -> tuple[TopicView, ...]:
+    rows = session.scalars(select(ContactTopic).where(ContactTopic.contact_id == contact_id).order_by("topic"))
+    return tuple(TopicView(row.topic, row.follows, row.chosen, row.at) for row in rows)
+
+
+def _deliveries(session: Session, contact_id: int) -> tuple[DeliveryView, ...]:
+    rows = session.execute(
+        select(Delivery, Campaign.name)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .where(Delivery.contact_id == contact_id)
+        .order_by(Delivery.id)
+    ).all()
+    events = _events(session, [delivery.id for delivery, _ in rows])
+    return tuple(
+        DeliveryView(
+            name,
+            delivery.status.value,
+            delivery.reason,
+            delivery.sent_at,
+            delivery.status_at,
+            tuple(EventView(event.kind.value, event.at) for event in events if event.delivery_id == delivery.id),
+        )
+        for delivery, name in rows
+    )
+
+
+def _events(session: Session, delivery_ids: Sequence[int]) -> list[Event]:
+    return list(session.scalars(select(Event).where(Event.delivery_id.in_(delivery_ids)).order_by(Event.at, Event.id)))
+
+
+def _leads(session: Session, address: str | None) -> tuple[LeadView, ...]:
+    if address is None:
+        return ()
+    rows = session.execute(
+        select(Lead, Enterprise.name)
+        .join(Enterprise, Enterprise.id == Lead.enterprise_id)
+        .where(same_address(Lead.email, address))
+        .order_by(Lead.id)
+    )
+    return tuple(
+        LeadView(
+            lead.id,
+            enterprise,
+            lead.company_name,
+            lead.person,
+            lead.email,
+            lead.phone,
+            lead.message,
+            lead.channel.value,
+            lead.stage.value,
+            lead.happened_at,
+        )
+        for lead, enterprise in rows
+    )
