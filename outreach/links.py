@@ -19,6 +19,8 @@ MAC_BYTES = 16
 # No vowels and no look-alikes: codes never spell a word and survive being read out on the phone.
 CODE_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
 CODE_LENGTH = 12
+# No row has this id: the opt-out address of a test mail or preview works and opts nobody out.
+NOBODY = 0
 
 
 class Purpose(StrEnum):

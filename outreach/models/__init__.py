@@ -23,6 +23,7 @@ from outreach.models.campaigns import (
     Hit,
     HitKind,
     Link,
+    PauseKind,
     Picture,
 )
 from outreach.models.catalogue import (
@@ -83,6 +84,7 @@ __all__ = [
     "Login",
     "OutboxMail",
     "OutboxStatus",
+    "PauseKind",
     "Picture",
     "Role",
     "Service",

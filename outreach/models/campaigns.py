@@ -23,6 +23,17 @@ class CampaignStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class PauseKind(StrEnum):
+    """What a campaign waits for; a person who resumes it accepts that."""
+
+    PERSON = "person"
+    LATE = "late"
+    AUDIENCE = "audience"
+    OTHER_DATABASE = "other_database"
+    CONTENT = "content"
+    POLICY = "policy"
+
+
 class Campaign(Table):
     """One newsletter to one segment. `spec` is the campaign file as read; the columns beside it are copies for SQL."""
 
@@ -39,14 +50,20 @@ class Campaign(Table):
         words(CampaignStatus, "campaign_status"), default=CampaignStatus.DRAFT, index=True
     )
     send_at: Mapped[datetime | None]
+    pause_kind: Mapped[PauseKind | None] = mapped_column(words(PauseKind, "pause_kind"))
     pause_reason: Mapped[str | None] = mapped_column(Text)
+    pause_facts: Mapped[dict[str, int] | None] = mapped_column(JSON)  # the counts that a person is asked about
+    accepted_counts: Mapped[dict[str, int] | None] = mapped_column(JSON)  # those counts, once a person took them
+    resumed_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
     submitted_by: Mapped[str | None] = mapped_column(String(200))
     submitted_at: Mapped[datetime | None]
+    submitted_digests: Mapped[dict[str, str] | None] = mapped_column(JSON)  # of each part, as checked at submission
     scheduled_by: Mapped[str | None] = mapped_column(String(200))
     scheduled_at: Mapped[datetime | None]
     frozen_at: Mapped[datetime | None]  # when the audience was frozen
+    frozen_count: Mapped[int | None]  # its deliveries then; their statuses always add up to it
     finished_at: Mapped[datetime | None]
     simulated: Mapped[bool] = mapped_column(default=False)  # made by the demo; every page that shows it says so
 
@@ -63,6 +80,7 @@ class Approval(Table):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"))
     frozen: Mapped[dict[str, Any]] = mapped_column(JSON)
     audience_count: Mapped[int]
+    mailable_count: Mapped[int | None]
     approved_by: Mapped[str] = mapped_column(String(200))
     approved_at: Mapped[datetime]
     voided_at: Mapped[datetime | None]

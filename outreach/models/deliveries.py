@@ -74,6 +74,9 @@ class Delivery(Table):
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
     company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     cohort_id: Mapped[int | None] = mapped_column(ForeignKey("cohort.id"))
+    # The cell as it was at the freeze: province of the contact's establishment, else of the seat; section of 2025.
+    province_nis: Mapped[str | None] = mapped_column(String(5))
+    section_2025: Mapped[str | None] = mapped_column(String(1))
     address_hash: Mapped[bytes | None]
     status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "delivery_status"))
     reason: Mapped[str | None] = mapped_column(String(40))

@@ -1,0 +1,140 @@
+"""The campaign file: YAML with Markdown texts, as the team writes it."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+
+from outreach.belgium.calendar import next_office_time, parse_local_time
+from outreach.catalogue.categories import CATEGORIES
+from outreach.catalogue.matching import Fallback
+from outreach.documents import read_yaml, validate
+from outreach.settings import Line, Section, SendingSettings
+
+MAX_SPOTLIGHTS = 12
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+_WORD = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*\Z")
+
+
+def _name(value: str) -> str:
+    if not _NAME.match(value) or len(value) > 80:
+        raise ValueError("must be at most 80 small letters and digits, with '-' between words, such as groen-mei-2027")
+    return value
+
+
+def _word(value: str) -> str:
+    if not _WORD.match(value) or len(value) > 60:
+        raise ValueError("must be at most 60 small letters and digits, with '-' or '_' between words")
+    return value
+
+
+def _category(value: str) -> str:
+    if value not in CATEGORIES:
+        raise ValueError(f"is no category; there are: {', '.join(CATEGORIES)}")
+    return value
+
+
+def _time(value: Any) -> Any:
+    """Take a time that YAML has read as a time back to text: only the text says whether it had an offset."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _moment(value: str) -> str:
+    parse_local_time(value)
+    return value
+
+
+def _reply_address(value: str) -> str:
+    if value and (value.count("@") != 1 or not value.isprintable() or any(mark in value for mark in " ,;<>")):
+        raise ValueError("must be one bare e-mail address such as nieuws@example.be")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Word = Annotated[str, AfterValidator(_word)]
+
+
+class SpotlightSpec(Section):
+    """A block of services: those named in `services`, or `count` chosen for each cohort."""
+
+    block: Annotated[str, AfterValidator(_word), Field(max_length=40)] = "spotlights"
+    title: Line = ""
+    count: int | None = Field(None, ge=1, le=MAX_SPOTLIGHTS)
+    services: list[Word] = Field([], max_length=MAX_SPOTLIGHTS)
+    categories: list[Annotated[str, AfterValidator(_category)]] = []
+    fallback: Fallback = Fallback.ANY_SECTOR
+    text: Literal["summary", "full"] = "summary"
+
+    @model_validator(mode="after")
+    def _fixed_or_chosen(self) -> SpotlightSpec:
+        if (self.count is None) == (not self.services):
+            raise ValueError("give either count (chosen for each cohort) or services (always these)")
+        if self.services and self.categories:
+            raise ValueError("categories says what count may choose from; with services leave it out")
+        return self
+
+
+class CampaignSpec(Section):
+    """One newsletter to one segment, as its file says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    title: Annotated[Line, Field(min_length=1, max_length=200)]
+    template: Word
+    segment: Word
+    subject: Annotated[Line, Field(max_length=200)] = ""
+    preheader: Annotated[Line, Field(max_length=200)] = ""
+    topic: Word | None = None
+    language: Literal["nl", "en"] = "nl"
+    from_name: Annotated[Line, Field(max_length=100)] = ""
+    reply_to: Annotated[str, AfterValidator(_reply_address)] = ""
+    send_at: Annotated[str, BeforeValidator(_time), AfterValidator(_moment)] | None = None
+    office_hours: bool = False
+    intro: Annotated[str, Field(max_length=20_000)] = ""
+    closing: Annotated[str, Field(max_length=20_000)] = ""
+    spotlights: list[SpotlightSpec] = Field([], max_length=8)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> CampaignSpec:
+        blocks = [spotlight.block for spotlight in self.spotlights]
+        for block in blocks:
+            if blocks.count(block) > 1 or block in ("intro", "closing"):
+                raise ValueError(f"spotlights: block {block!r} is used already: give each block a name of its own")
+        services = [slug for spotlight in self.spotlights for slug in spotlight.services]
+        for slug in services:
+            if services.count(slug) > 1:
+                raise ValueError(f"spotlights: service {slug!r} stands twice: a mail shows a service once")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> CampaignSpec:
+        return cls.model_validate(data)
+
+
+def read_spec(path: Path) -> CampaignSpec:
+    """Read a campaign file; FileRefused lists every fault with its line."""
+    return validate(CampaignSpec, read_yaml(path))
+
+
+def wished_time(spec: CampaignSpec) -> datetime | None:
+    """Return the moment that the file asks for, in UTC."""
+    return parse_local_time(spec.send_at) if spec.send_at else None
+
+
+def send_time(spec: CampaignSpec, sending: SendingSettings) -> datetime | None:
+    """Return when the campaign will be sent, in UTC: the moment asked for, or the next office hours after it."""
+    wished = wished_time(spec)
+    if wished is None or not spec.office_hours:
+        return wished
+    return next_office_time(wished, sending.office_opens, sending.office_closes)
