@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -167,6 +167,9 @@ def _is_short(value: object) -> bool:
 def _known_names(model: type[BaseModel], location: Location) -> str:
     current: Any = model
     for part in location[:-1]:
+        if isinstance(part, int):  # a place in a list: go on with what the list holds
+            current = next(iter(get_args(current)), None)
+            continue
         field = (
             current.model_fields.get(str(part))
             if isinstance(current, type) and issubclass(current, BaseModel)
