@@ -1,0 +1,63 @@
+"""The inbox in the browser: a list of what was sent, and each mail as its HTML, its text and its source."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from jinja2 import Environment, FileSystemLoader
+
+from outreach.demo.inbox import PAGE, Mailbox, parse
+
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'"
+# A mail runs nothing and asks nobody but this machine for its pictures.
+MAIL_POLICY = "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src http://127.0.0.1:* data:"
+
+
+def create_inbox(mailbox: Mailbox) -> FastAPI:
+    """Return the pages of `mailbox`."""
+    app = FastAPI(title="outreach inbox", docs_url=None, redoc_url=None, openapi_url=None)
+    pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True)
+
+    def page(name: str, status: int = 200, **values: object) -> HTMLResponse:
+        text = pages.get_template(name).render(**values)
+        return HTMLResponse(text, status, headers={"Content-Security-Policy": PAGE_POLICY})
+
+    @app.get("/")
+    def listing(search: str = "", page_number: int = 0) -> HTMLResponse:
+        number = max(page_number, 0)
+        mails = mailbox.listed(search=search, page=number)
+        more = len(mails) == PAGE
+        return page("inbox.html", mails=mails, search=search, number=number, more=more, total=mailbox.count())
+
+    @app.get("/mail/{id}")
+    def mail(request: Request, id: int) -> HTMLResponse:
+        found = mailbox.one(id)
+        if found is None:
+            return page("missing.html", 404)
+        kept, raw = found
+        message = parse(raw)
+        return page("mail.html", mail=kept, headers=message.items(), text=_body(message, "plain"))
+
+    @app.get("/mail/{id}/html")
+    def html(id: int) -> HTMLResponse:
+        found = mailbox.one(id)
+        body = _body(parse(found[1]), "html") if found else None
+        shown = body or "<!doctype html><title>geen HTML</title><p>Deze mail heeft geen HTML-deel."
+        return HTMLResponse(shown, headers={"Content-Security-Policy": MAIL_POLICY})
+
+    @app.get("/mail/{id}/source")
+    def source(id: int) -> Response:
+        found = mailbox.one(id)
+        if found is None:
+            return PlainTextResponse("no such mail", 404)
+        return PlainTextResponse(found[1], headers={"X-Content-Type-Options": "nosniff"})
+
+    return app
+
+
+def _body(message: EmailMessage, subtype: str) -> str | None:
+    part = message.get_body(preferencelist=(subtype,))
+    return str(part.get_content()) if part is not None else None
