@@ -63,9 +63,9 @@ _QUALIFIERS: Final = _split(
 FREE_MAIL_DOMAINS: Final = _split(
     """
     gmail.com googlemail.com hotmail.com hotmail.be hotmail.fr hotmail.nl outlook.com outlook.be live.be live.com
-    live.nl live.fr msn.com yahoo.com ymail.com rocketmail.com icloud.com me.com mac.com aol.com gmx.com gmx.net gmx.de gmx.fr
-    web.de mail.com mail.be mail.ru zoho.com proton.me protonmail.com protonmail.ch pm.me tutanota.com tutanota.de
-    tuta.io tuta.com fastmail.com fastmail.fm hushmail.com
+    live.nl live.fr msn.com yahoo.com ymail.com rocketmail.com icloud.com me.com mac.com aol.com gmx.com gmx.net
+    gmx.de gmx.fr web.de mail.com mail.be mail.ru zoho.com proton.me protonmail.com protonmail.ch pm.me tutanota.com
+    tutanota.de tuta.io tuta.com fastmail.com fastmail.fm hushmail.com
     telenet.be skynet.be proximus.be belgacom.net scarlet.be voo.be orange.be orange.fr base.be edpnet.be dommel.be
     pandora.be tiscali.be tiscalinet.be versateladsl.be advalvas.be brutele.be euphonynet.be fulladsl.be online.be
     belgique.com numericable.be tvcablenet.be village.be chello.be compuserve.com planetinternet.be
