@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -92,15 +92,27 @@ def _rows(names: Names, today: date) -> Iterator[Row]:
         form = chance.choice(("bv", "bv", "nv", "cv"))
         domain = f"{slug(company)}.example"
         consented = today - timedelta(days=chance.randrange(20, 900))
-        shared = (number, company, form, place, chance.choice(codes[section]))
-        yield Row(*shared, f"{chance.choice(MAILBOXES)}@{domain}", on=consented, tags=chance.choice(("", "", "beurs")))
+        email = f"{chance.choice(MAILBOXES)}@{domain}"
+        tags = chance.choice(("", "", "beurs"))
+        row = Row(number, company, form, place, chance.choice(codes[section]), email, on=consented, tags=tags)
+        yield row
         if chance.random() < 0.25:
-            first, last = names.person()
-            address = f"{slug(first)}.{slug(last)}@{domain}"
-            person = (first, last, chance.choice(FUNCTIONS), "toestemming", "inschrijving op de website", consented)
-            yield Row(*shared, address, *person)
+            yield _person(row, names, domain)
         if index % 400 == 7:  # one mailbox at thirteen companies gets one copy
-            yield Row(*shared, bookkeeper, basis="toestemming", source="telefonisch bevestigd", on=consented)
+            yield replace(row, email=bookkeeper, basis="toestemming", source="telefonisch bevestigd")
+
+
+def _person(row: Row, names: Names, domain: str) -> Row:
+    first, last = names.person()
+    return replace(
+        row,
+        email=f"{slug(first)}.{slug(last)}@{domain}",
+        first=first,
+        last=last,
+        function=names.random.choice(FUNCTIONS),
+        basis="toestemming",
+        source="inschrijving op de website",
+    )
 
 
 def _codes() -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser, BytesParser
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -111,12 +111,13 @@ class Mailbox:
 
 
 def _kept(row: tuple[Any, ...]) -> KeptMail:
-    return KeptMail(row[0], datetime.fromisoformat(row[1]), *row[2:6], bool(row[6]))
+    id, at, sender, recipient, subject, message_id, campaign = row[:7]
+    return KeptMail(id, datetime.fromisoformat(at), sender, recipient, subject, message_id, bool(campaign))
 
 
 def parse(message: bytes) -> EmailMessage:
     """Parse a message with the standard library."""
-    return cast(EmailMessage, BytesParser(policy=policy.default).parsebytes(message))
+    return BytesParser(policy=policy.default).parsebytes(message)
 
 
 class _Keeper:
