@@ -48,6 +48,7 @@ class FoundService:
     at: Found
     enterprise_number: str
     entry: ServiceEntry
+    picture_line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,10 @@ def _read_yaml(file: Path) -> Iterator[FoundEnterprise | FoundService]:
         at = Found(file, document.line_of(("enterprises", number)))
         yield FoundEnterprise(at, _without_services(enterprise))
         for place, service in enumerate(enterprise.services):
-            at = Found(file, document.line_of(("enterprises", number, "services", place)))
-            yield FoundService(at, enterprise.enterprise_number, service)
+            location = ("enterprises", number, "services", place)
+            at = Found(file, document.line_of(location))
+            picture_line = document.line_of((*location, "picture"))
+            yield FoundService(at, enterprise.enterprise_number, service, picture_line)
 
 
 def _without_services(enterprise: EnterpriseWithServices) -> EnterpriseEntry:
@@ -236,4 +239,4 @@ def _bad_pictures(services: list[FoundService], project: Path) -> Iterator[Compl
             try:
                 check_picture(project, service.entry.picture)
             except PictureFault as error:
-                yield service.at.complaint(f"picture: {error}")
+                yield Complaint(service.at.file, service.picture_line or service.at.line, f"picture: {error}")
