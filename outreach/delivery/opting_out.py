@@ -1,4 +1,4 @@
-"""Opting out by the link of one delivery: suppression, one event, one acknowledgement; doing it again changes nothing."""
+"""Opting out by the link of a delivery: suppression, one event, one acknowledgement; repeating it changes nothing."""
 
 from __future__ import annotations
 

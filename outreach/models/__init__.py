@@ -42,6 +42,7 @@ from outreach.models.deliveries import (
     EventKind,
     OutboxMail,
     OutboxStatus,
+    RelayRest,
     SkipReason,
     Worker,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "OutboxStatus",
     "PauseKind",
     "Picture",
+    "RelayRest",
     "Role",
     "Service",
     "ServiceForm",

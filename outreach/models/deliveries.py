@@ -64,6 +64,19 @@ class Worker(Table):
     heartbeat_at: Mapped[datetime]
 
 
+class RelayRest(Table):
+    """Why and until when nothing is sent over a relay; no row means that it works."""
+
+    __tablename__ = "relay_rest"
+
+    relay: Mapped[str] = mapped_column(String(300), primary_key=True)  # host:port
+    reply: Mapped[str] = mapped_column(Text)
+    configuration: Mapped[bool]  # our settings are wrong: waiting alone doesn't mend it
+    failures: Mapped[int]
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+
+
 class Delivery(Table):
     """One row per (campaign, contact), refused ones too; statuses as in docs/architecture.md section 4."""
 
