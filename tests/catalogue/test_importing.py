@@ -275,7 +275,6 @@ def test_a_picture_is_a_real_one_inside_the_project_and_described(app: App) -> N
         assert part in text
     text = refusal(app, write(app.project, with_picture("pictures/a.png", "")))
     assert "catalogue.yaml:16: enterprises.0.services.1: picture_alt" in text
-    )
 
 
 def test_a_company_that_turns_out_to_be_an_enterprise_is_no_regular_company(app: App) -> None:
