@@ -31,7 +31,8 @@ _MJ_TAGS = (
 _MJ = frozenset(_MJ_TAGS.split())
 _IMAGE = re.compile(r"<img\b(?:\"[^\"]*\"|'[^']*'|[^\"'>])*>", re.IGNORECASE)
 _ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
-_LANG = re.compile(r"<html\b(?![^>]*\blang=)", re.IGNORECASE)
+_NO_LANG = ' lang="und"'
+_OPENED = re.compile(r"<[a-zA-Z](?:\"[^\"]*\"|'[^']*'|[^\"'<>])*>")
 _EMPTY_TITLE = re.compile(r"<title>\s*</title>", re.IGNORECASE)
 _TARGET = re.compile(r"""(?<![\w-])(href|src|background|action)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -78,9 +79,26 @@ def _step(stack: list[tuple[str, int]], token: re.Match[str]) -> None:
             raise MarkupFault(f"tags are nested more than {MAX_DEPTH} deep", at)
 
 
+def spell_out(mjml: str) -> str:
+    """Write what isn't plain ASCII in a tag's attributes as character references.
+
+    mrml prints the attributes of HTML inside `mj-text` as Rust debugs a string: a backslash twice, a combining accent
+    or a line break as an escape. That would change addresses and alt texts.
+    """
+    return _OPENED.sub(_spelt, mjml)
+
+
+def _spelt(tag: re.Match[str]) -> str:
+    text = tag[0]
+    if text.isascii() and "\\" not in text and "\n" not in text and "\t" not in text:
+        return text
+    plain = text.replace("\n", " ").replace("\t", " ").replace("\\", "&#92;")
+    return plain.encode("ascii", "xmlcharrefreplace").decode()
+
+
 def finish(html: str, language: str, title: str) -> str:
     """Put in what mrml leaves out: `lang`, a title, and an empty `alt` for images without one."""
-    html = _LANG.sub(f'<html lang="{escape(language)}"', html, count=1)
+    html = html.replace(_NO_LANG, f' lang="{escape(language)}"', 2)
     html = _EMPTY_TITLE.sub(lambda _: f"<title>{escape(title)}</title>", html, count=1)
     return _IMAGE.sub(lambda image: image[0] if _ALT.search(image[0]) else f'<img alt=""{image[0][4:]}', html)
 

@@ -81,7 +81,7 @@ class Renderer:
         source = self._jinja(self._html, "body.mjml", values)
         try:
             markup.examine(source)
-            html: str = mjml.mjml2html(source, fonts={})
+            html: str = mjml.mjml2html(markup.spell_out(source), fonts={})
         except markup.MarkupFault as fault:
             raise self._fault(values, fault.offset, str(fault)) from None
         except ValueError as error:

@@ -19,7 +19,7 @@ from jinja2.ext import Extension
 from jinja2.filters import FILTERS
 from jinja2.lexer import Token, TokenStream
 from jinja2.loaders import FunctionLoader
-from jinja2.runtime import LoopContext, Macro
+from jinja2.runtime import LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
@@ -110,6 +110,10 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(obj, (Macro, LoopContext)) or isinstance(getattr(obj, "__self__", None), LoopContext):
             return True
         return isinstance(getattr(obj, "__self__", None), str) and getattr(obj, "__name__", "") in _TEXT_METHODS
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+        """Refuse at once: a list of undefined values would pass unseen."""
+        raise SecurityError(f"'{attribute}' of a {type(obj).__name__} isn't for templates")
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Count the calls and what they carry: macros that call each other double their work at every level."""
@@ -294,7 +298,7 @@ class Place:
         return end + 1
 
 
-_OPENING = re.compile(r"<!--|</?([a-zA-Z][\w:-]*)|<")
+_OPENING = re.compile(r"<!--|</?([a-zA-Z][\w:-]*)")
 _IN_TAG = re.compile(r"""([\w:.-]+)\s*=\s*(["'])|>""")
 
 
