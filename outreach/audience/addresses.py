@@ -11,7 +11,7 @@ import unicodedata
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 from outreach.audience.impersonal import Kind, kind_of
@@ -25,7 +25,7 @@ _PLAIN: Final = re.compile(
 ).fullmatch
 _PLAIN_LENGTH: Final = 64
 _CELL_LENGTH: Final = 1_000
-_SPECIAL_USE: Final = (".arpa", ".invalid", ".local", ".localhost", ".onion")
+_SPECIAL_USE: Final = tuple(f".{name}" for name in SPECIAL_USE_DOMAIN_NAMES if name != "test")
 _CASELESS: Final = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)  # RFC 2142
 
 _INVISIBLE: Final = re.compile("[\u200b\u2060\ufeff\u00ad]")

@@ -280,7 +280,7 @@ def _near_miss(headers: list[str], fields: tuple[Field, ...], used: set[int]) ->
     known = {folded: field for folded, field in _FIELDS.items() if field in fields}
     free = {fold_header(header): header for index, header in enumerate(headers) if index not in used}
     for folded, header in free.items():
-        if near := difflib.get_close_matches(folded, known, n=1, cutoff=0.7):
+        if near := difflib.get_close_matches(folded, known, n=1, cutoff=0.78):
             return header, known[near[0]]
         if inside := [name for name in known if len(name) > 3 and name in folded]:
             return header, known[inside[0]]

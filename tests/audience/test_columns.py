@@ -145,6 +145,12 @@ def test_what_cannot_be_mapped_is_refused_with_the_way_out(
         map_headers(headers, overrides)
 
 
+def test_a_postal_address_is_not_suggested_as_the_e_mail_address() -> None:
+    with pytest.raises(FileFault) as caught:
+        map_headers(["Bedrijf", "Adres"], {})
+    assert "Perhaps" not in str(caught.value)
+
+
 def test_overrides_are_read_as_they_are_typed() -> None:
     assert parse_overrides(["Kolom A=email", "a=b = tags"]) == {"Kolom A": "email", "a=b": "tags"}
     for text in ("email", "=email"):
