@@ -77,7 +77,7 @@ def _service(offering: Offering, served: list[str], variant: int) -> dict[str, A
     return {
         "name": offering.name,
         "category": offering.category,
-        "forms": offering.forms,
+        "forms": list(offering.forms),
         "provinces": [PROVINCES[nis].name_nl for nis in served],
         "sectors": [f"2025: {letter}" for letter in offering.sectors],
         "summary": offering.summary,
