@@ -23,6 +23,7 @@ from outreach.errors import Refusal
 
 _FOLD_AT = 78
 _MAX_LINE = 998
+_LONGEST_NAME = 320
 _WORD_BYTES = 45  # 45 bytes are 60 characters of base64: with `=?utf-8?b?` and `?=` 72 of the 75 that RFC 2047 allows.
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]{1,60}\Z")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
@@ -186,7 +187,7 @@ def _phrase(name: str) -> list[str]:
     shown = fold(name)
     if not shown:
         return []
-    if "=?" in shown or not shown.isascii() or len(shown) > 60:
+    if "=?" in shown or not shown.isascii() or len(shown) > _LONGEST_NAME:
         return _encoded_words(shown)
     if _PHRASE.match(shown):
         return shown.split(" ")
