@@ -60,13 +60,21 @@ def _read(path: Path) -> str:
         raise refuse(path, line, f"byte {data[error.start]:#04x} is not UTF-8: save the file as UTF-8") from error
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file that a person wrote; FileRefused if it is too long or not UTF-8."""
+    return _read(path)
+
+
 def read_yaml(path: Path) -> Document:
     """Read a YAML file; aliases, doubled keys and anything but plain data are refused with their line."""
     return parse_yaml(_read(path), path)
 
 
-def parse_yaml(text: str, path: Path) -> Document:
-    """Read YAML from a text; `path` is what refusals name."""
+def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> Document:
+    """Read YAML from a text; `path` is what refusals name.
+
+    With `as_written` every scalar stays the text that was typed: a NACE code 01 is no octal number, 41.20 no 41.2.
+    """
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
             if isinstance(token, yaml.AliasToken):
@@ -85,6 +93,8 @@ def parse_yaml(text: str, path: Path) -> Document:
     _walk(node, (), lines, complaints, path)
     if complaints:
         raise FileRefused(complaints)
+    if as_written:
+        return Document(path, yaml.BaseLoader("").construct_document(node), lines)
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
@@ -148,7 +158,7 @@ def validate(model: type[Model], document: Document) -> Model:
 def complaints_of(model: type[BaseModel], document: Document, error: ValidationError) -> Iterator[Complaint]:
     """Yield a complaint per fault that pydantic found."""
     for fault in error.errors():
-        location = tuple(fault["loc"])
+        location = _as_written(document.data, fault["loc"])
         where = ".".join(str(part) for part in location) or "the file"
         if fault["type"] == "extra_forbidden":
             text = f"{where}: unknown name{_known_names(model, location)}"
@@ -164,21 +174,35 @@ def _is_short(value: object) -> bool:
     return isinstance(value, str | int | float | bool) and len(str(value)) <= 80
 
 
-def _known_names(model: type[BaseModel], location: Location) -> str:
-    current: Any = model
-    for part in location[:-1]:
-        if isinstance(part, int):  # a place in a list: go on with what the list holds
-            current = next(iter(get_args(current)), None)
+def _as_written(data: Any, location: Location) -> Location:
+    """Return `location` without the parts that a short form left out, such as the 0 of a lone value for a list."""
+    written: list[str | int] = []
+    for part in location:
+        if not isinstance(data, dict if isinstance(part, str) else list):
             continue
-        field = (
-            current.model_fields.get(str(part))
-            if isinstance(current, type) and issubclass(current, BaseModel)
-            else None
-        )
-        current = field.annotation if field is not None else None
-    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        written.append(part)
+        try:
+            data = data[part]
+        except (KeyError, IndexError):
+            data = {}
+    return tuple(written)
+
+
+def _known_names(model: type[BaseModel], location: Location) -> str:
+    current: type[BaseModel] | None = model
+    for part in location[:-1]:
+        if current is not None and isinstance(part, str):
+            by_name = {field.alias or name: field for name, field in current.model_fields.items()}
+            current = _model_within(by_name[part].annotation) if part in by_name else None
+    if current is None:
         return ""
     names = sorted(field.alias or name for name, field in current.model_fields.items())
     near = difflib.get_close_matches(str(location[-1]), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"{hint}; known here: {', '.join(names)}"
+
+
+def _model_within(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_within(part))), None)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, FromClause, and_, case, exists, false, func, null, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from outreach.audience.legal_basis import ALLOWED
 from outreach.models import (
     AddressKind,
     Basis,
@@ -45,8 +46,6 @@ class Policy:
 
 def policy_of(settings: Settings, topic: str | None, now: datetime, campaign_id: int | None = None) -> Policy:
     """Return the policy of this sender for a mail about `topic`."""
-    from outreach.audience.legal_basis import ALLOWED
-
     frequency = settings.frequency
     return Policy(now, ALLOWED[settings.sender.type], frequency.max, frequency.window, topic, campaign_id)
 
@@ -117,7 +116,7 @@ def _mails(
     sent = and_(Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since)
     unsure = (DeliveryStatus.SENDING, DeliveryStatus.UNCERTAIN)
     under_way = and_(Delivery.status.in_(unsure), Delivery.status_at >= since)
-    table: FromClause = Delivery.__table__  # type: ignore[assignment]
+    table: FromClause = Delivery.__table__
 
     def count(which: ColumnElement[bool]) -> ColumnElement[int]:
         query = select(func.count()).select_from(table).where(Delivery.address_hash == address_hash, which)

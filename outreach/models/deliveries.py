@@ -114,7 +114,7 @@ class Delivery(Table):
         Index("ix_delivery_campaign_status", "campaign_id", "status", "retry_at"),
         # The frequency cap and "not mailed within" look an address or contact up by what was sent, newest first.
         Index("ix_delivery_contact_status", "contact_id", "status", "sent_at"),
-        Index("ix_delivery_address_status", "address_hash", "status", "sent_at"),
+        Index("ix_delivery_address_status", "address_hash", "status", "sent_at", "status_at"),
         Index("ix_delivery_cohort", "cohort_id"),
         Index(
             "ix_delivery_worker",
