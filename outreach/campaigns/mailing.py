@@ -1,0 +1,215 @@
+"""The mails of a campaign that is being sent: made from the frozen copy alone, one message per delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from outreach.audience.legal_basis import ALLOWED, STRENGTH
+from outreach.campaigns import life
+from outreach.campaigns.composing import browser_fields, compose
+from outreach.campaigns.content import Content
+from outreach.campaigns.frozen import Frozen, FrozenSender
+from outreach.campaigns.spec import CampaignSpec
+from outreach.catalogue.matching import cells_of
+from outreach.emails.assembly import Headers, Mailbox, assemble, message_id
+from outreach.emails.model import MailModel, MergeFields, greeting_for, why_for
+from outreach.emails.rendering import Renderer
+from outreach.errors import NotFound
+from outreach.links import Links, Purpose
+from outreach.models import (
+    AddressKind,
+    Approval,
+    Basis,
+    Campaign,
+    Cohort,
+    Company,
+    Contact,
+    Delivery,
+    LegalBasis,
+)
+from outreach.settings import SenderType, Settings
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Who gets one mail, and what it says of him or her."""
+
+    delivery_id: int
+    contact_id: int
+    cohort_id: int | None
+    address: str
+    first_name: str
+    last_name: str
+    kind: AddressKind
+    company: str
+    basis: Basis
+    basis_source: str
+    obtained_on: date
+
+
+@dataclass(frozen=True)
+class Mailing:
+    """Everything that the mails of one campaign are made from; immutable, for any number of threads."""
+
+    campaign_id: int
+    spec: CampaignSpec
+    sender: FrozenSender
+    renderer: Renderer = field(repr=False)
+    models: Mapping[int, MailModel] = field(repr=False)
+    links: Links = field(repr=False)
+
+    def message(self, recipient: Recipient, at: datetime | None = None) -> bytes:
+        """Return the message for a recipient; `at` is its Date, by default this moment. RenderError if it can't be."""
+        fields = fields_for(recipient, self.spec.language, self.links)
+        rendered = self.renderer.render(self._model(recipient), fields)
+        return assemble(self._headers(recipient, at or datetime.now(UTC), fields.unsubscribe_url), rendered)
+
+    def envelope_from(self, delivery_id: int) -> str:
+        """Return the address that bounces of this delivery go to."""
+        if not self.sender.bounce_domain:
+            return self.sender.from_address
+        return f"bounces+{self.links.token(Purpose.BOUNCE, delivery_id)}@{self.sender.bounce_domain}"
+
+    def _model(self, recipient: Recipient) -> MailModel:
+        if recipient.cohort_id is None or recipient.cohort_id not in self.models:
+            raise NotFound(f"delivery {recipient.delivery_id}: no cohort, so no content")
+        return self.models[recipient.cohort_id]
+
+    def _headers(self, recipient: Recipient, at: datetime, unsubscribe_url: str) -> Headers:
+        return headers(
+            self.sender,
+            self.spec,
+            recipient=Mailbox(recipient.address),
+            date=at,
+            message_id=message_id(self.campaign_id, recipient.contact_id, self.sender.domain, self.links.key),
+            unsubscribe_url=unsubscribe_url,
+        )
+
+
+def headers(
+    sender: FrozenSender,
+    spec: CampaignSpec,
+    *,
+    recipient: Mailbox,
+    date: datetime,
+    message_id: str,
+    unsubscribe_url: str,
+) -> Headers:
+    """Return the headers of a campaign's mail."""
+    return Headers(
+        sender=Mailbox(sender.from_address, sender.from_name),
+        recipient=recipient,
+        date=date,
+        message_id=message_id,
+        reply_to=Mailbox(sender.reply_to) if sender.reply_to else None,
+        list_id=sender.list_id,
+        list_name=sender.name,
+        unsubscribe_url=unsubscribe_url,
+        # Campaign, kind and sender: no value may tell one recipient from another.
+        feedback_id=f"{spec.name}:{spec.topic or 'newsletter'}:{spec.template}:outreach",
+        bulk=True,
+        language=spec.language,
+    )
+
+
+def load(session: Session, campaign_id: int, *, settings: Settings, links: Links) -> Mailing:
+    """Read the frozen copy and the cohorts of a campaign that is being sent."""
+    frozen = _frozen(session, campaign_id)
+    found = session.scalars(select(Cohort).where(Cohort.campaign_id == campaign_id))
+    models = {cohort.id: _model(frozen, cohort, links) for cohort in found}
+    return Mailing(campaign_id, frozen.spec, frozen.sender, Renderer(frozen.template), models, links)
+
+
+def recipients(session: Session, delivery_ids: Iterable[int]) -> list[Recipient]:
+    """Return the recipients of deliveries; one that lost its address or its legal basis meanwhile is left out."""
+    query = (
+        select(Delivery.id, Delivery.campaign_id, Delivery.cohort_id, Contact, Company.name.label("company"))
+        .join(Contact, Contact.id == Delivery.contact_id)
+        .join(Company, Company.id == Delivery.company_id)
+        .where(Delivery.id.in_(list(delivery_ids)), Contact.address.is_not(None))
+        .order_by(Delivery.id)
+    )
+    rows = session.execute(query).all()
+    evidence = _evidence(session, {row.Contact.id for row in rows})
+    allowed = {campaign_id: _bases(session, campaign_id) for campaign_id in {row.campaign_id for row in rows}}
+    made = (_recipient(row, evidence.get(row.Contact.id, []), allowed[row.campaign_id]) for row in rows)
+    return [recipient for recipient in made if recipient is not None]
+
+
+def fields_for(recipient: Recipient, language: str, links: Links) -> MergeFields:
+    """Return the values that depend on the recipient."""
+    return MergeFields(
+        greeting=greeting_for(recipient.first_name, recipient.last_name, recipient.kind, language),
+        first_name=recipient.first_name,
+        last_name=recipient.last_name,
+        company=recipient.company,
+        why=why_for(recipient.basis, recipient.basis_source, recipient.obtained_on, language),
+        unsubscribe_url=links.opt_out(recipient.delivery_id),
+    )
+
+
+def browser_view(session: Session, cohort_code: str, *, links: Links) -> str | None:
+    """Return the page of a cohort's newsletter: no personal value and no live opt-out; None for an unknown code."""
+    cohort = session.scalar(select(Cohort).where(Cohort.code == cohort_code))
+    if cohort is None or cohort.content is None:
+        return None
+    frozen = _frozen(session, cohort.campaign_id)
+    fields = browser_fields(frozen.spec.language, links)
+    return Renderer(frozen.template).render(_model(frozen, cohort, links), fields).html
+
+
+def _frozen(session: Session, campaign_id: int) -> Frozen:
+    approval = life.live_approval(session, campaign_id)
+    if approval is None:
+        name = session.scalar(select(Campaign.name).where(Campaign.id == campaign_id))
+        raise NotFound(f"campaign {name or campaign_id!r} has no approval in force, so there is nothing to send")
+    return Frozen.from_json(approval.frozen)
+
+
+def _model(frozen: Frozen, cohort: Cohort, links: Links) -> MailModel:
+    content = Content.from_json(cohort.content or {"blocks": [], "links": []})
+    return compose(frozen, cells_of(cohort), content, links, links.newsletter(cohort.code))
+
+
+def _bases(session: Session, campaign_id: int) -> frozenset[Basis]:
+    """Return the legal bases open to the sender that was approved, without reading the whole frozen copy."""
+    kind = Approval.frozen["sender"]["type"].as_string()
+    query = select(kind).where(Approval.campaign_id == campaign_id, Approval.voided_at.is_(None))
+    found = session.scalar(query)
+    return ALLOWED[SenderType(found)] if found else frozenset()
+
+
+def _evidence(session: Session, contact_ids: set[int]) -> dict[int, list[LegalBasis]]:
+    query = select(LegalBasis).where(LegalBasis.contact_id.in_(contact_ids), LegalBasis.withdrawn_at.is_(None))
+    found: dict[int, list[LegalBasis]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.contact_id, []).append(row)
+    return found
+
+
+def _recipient(
+    row: Row[tuple[int, int, int | None, Contact, str]], live: list[LegalBasis], allowed: frozenset[Basis]
+) -> Recipient | None:
+    delivery_id, _, cohort_id, contact, company = row
+    usable = [evidence for evidence in live if evidence.basis in allowed]
+    if not usable:
+        return None
+    latest = max(usable, key=lambda evidence: (evidence.obtained_on, -STRENGTH.index(evidence.basis), evidence.id))
+    return Recipient(
+        delivery_id=delivery_id,
+        contact_id=contact.id,
+        cohort_id=cohort_id,
+        address=contact.address or "",
+        first_name=contact.first_name or "",
+        last_name=contact.last_name or "",
+        kind=contact.kind,
+        company=company,
+        basis=latest.basis,
+        basis_source=latest.source,
+        obtained_on=latest.obtained_on,
+    )

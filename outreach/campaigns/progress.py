@@ -1,0 +1,174 @@
+"""How far a campaign is: sums over its rows, never a cursor; and what a person can do about rows that stand still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import exists, func, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from outreach.campaigns import life
+from outreach.errors import Refusal
+from outreach.models import (
+    Campaign,
+    CampaignStatus,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    EventKind,
+    PauseKind,
+)
+
+UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED)
+GIVEN_UP = "given_up"
+RATE_WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class CampaignProgress:
+    """Counts by status and by reason; `holds` says that the statuses add up to the frozen audience."""
+
+    name: str
+    title: str
+    status: CampaignStatus
+    simulated: bool
+    send_at: datetime | None
+    pause_kind: PauseKind | None
+    pause_reason: str | None
+    frozen_at: datetime | None
+    finished_at: datetime | None
+    audience: int
+    counts: dict[str, int]
+    reasons: dict[str, dict[str, int]]
+    remaining: int
+    per_minute: float
+    next_retry_at: datetime | None
+    holds: bool
+
+
+def status(session: Session, campaign: Campaign, now: datetime) -> CampaignProgress:
+    """Return how far a campaign is."""
+    counts: dict[str, int] = {}
+    reasons: dict[str, dict[str, int]] = {}
+    query = select(Delivery.status, Delivery.reason, func.count()).where(Delivery.campaign_id == campaign.id)
+    for state, reason, count in session.execute(query.group_by(Delivery.status, Delivery.reason)):
+        counts[state.value] = counts.get(state.value, 0) + count
+        if reason:
+            reasons.setdefault(state.value, {})[reason] = count
+    total = sum(counts.values())
+    return CampaignProgress(
+        name=campaign.name,
+        title=campaign.title,
+        status=campaign.status,
+        simulated=campaign.simulated,
+        send_at=campaign.send_at,
+        pause_kind=campaign.pause_kind,
+        pause_reason=campaign.pause_reason,
+        frozen_at=campaign.frozen_at,
+        finished_at=campaign.finished_at,
+        audience=total if campaign.frozen_count is None else campaign.frozen_count,
+        counts={state.value: counts.get(state.value, 0) for state in DeliveryStatus},
+        reasons=reasons,
+        remaining=sum(counts.get(state.value, 0) for state in UNFINISHED),
+        per_minute=_per_minute(session, campaign, now),
+        next_retry_at=_next_retry(session, campaign),
+        holds=total == (campaign.frozen_count or 0),
+    )
+
+
+def finish_if_done(session: Session, campaign_id: int, now: datetime) -> bool:
+    """Mark a campaign as sent once no row is pending, being sent or deferred; return whether it was marked now.
+
+    Rows of a cancelled campaign that came back to wait (a 4xx for a mail that was on the wire) are cancelled.
+    """
+    state = session.scalar(select(Campaign.status).where(Campaign.id == campaign_id))
+    if state is CampaignStatus.CANCELLED:
+        life.stop_waiting(session, campaign_id, now)
+        return False
+    unfinished = exists().where(Delivery.campaign_id == campaign_id, Delivery.status.in_(UNFINISHED))
+    finished = session.connection().execute(
+        update(Campaign)
+        .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SENDING, ~unfinished)
+        .values(status=CampaignStatus.SENT, finished_at=now)
+    )
+    if finished.rowcount != 1:
+        return False
+    campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
+    life.record(session, campaign, "scheduler", now, "finished")
+    return True
+
+
+def settle(session: Session, campaign: Campaign, *, outcome: Literal["sent", "give_up"], by: str, now: datetime) -> int:
+    """Decide what became of the mails that may or may not have gone; return how many. None is ever sent again."""
+    uncertain = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.UNCERTAIN)
+    events = select(
+        Delivery.id,
+        literal(EventKind.SETTLED, Event.kind.type),
+        literal(now, Event.at.type),
+        literal(f"{outcome} by {by}"),
+    ).where(*uncertain)
+    session.connection().execute(
+        insert(Event).from_select(["delivery_id", "kind", "at", "detail"], events, include_defaults=False)
+    )
+    if outcome == "sent":
+        went = func.coalesce(Delivery.sent_at, Delivery.first_tried_at, Delivery.status_at)
+        values = {"status": DeliveryStatus.SENT, "sent_at": went, "reason": None}
+    else:
+        values = {"status": DeliveryStatus.FAILED, "reason": GIVEN_UP}
+    settled = session.connection().execute(
+        update(Delivery).where(*uncertain).values(status_at=now, worker_id=None, retry_at=None, **values)
+    )
+    life.record(session, campaign, by, now, "settled", f"{settled.rowcount} uncertain mails: {outcome}")
+    return settled.rowcount
+
+
+def retry(session: Session, campaign: Campaign, *, by: str, now: datetime) -> int:
+    """Put the mails that failed back in the queue; return how many.
+
+    Only those that certainly never arrived: not the ones a person gave up on (they may have gone), nor what the relay
+    refused for good.
+    """
+    states = (CampaignStatus.SENT, CampaignStatus.SENDING, CampaignStatus.PAUSED)
+    if campaign.status not in states or campaign.frozen_at is None:
+        raise Refusal(
+            f"campaign {campaign.name!r} is {campaign.status.value}: failed mails are retried in a campaign that is "
+            "being sent, paused or sent"
+        )
+    again = session.connection().execute(
+        update(Delivery)
+        .where(
+            Delivery.campaign_id == campaign.id,
+            Delivery.status == DeliveryStatus.FAILED,
+            func.coalesce(Delivery.reason, "") != GIVEN_UP,
+        )
+        .values(
+            status=DeliveryStatus.PENDING, reason=None, attempts=0, retry_at=None, first_tried_at=None, status_at=now
+        )
+    )
+    if again.rowcount:
+        session.connection().execute(
+            update(Campaign)
+            .where(Campaign.id == campaign.id, Campaign.status == CampaignStatus.SENT)
+            .values(status=CampaignStatus.SENDING, finished_at=None)
+        )
+        session.refresh(campaign)
+        life.record(session, campaign, by, now, "retried", f"{again.rowcount} failed mails")
+    return again.rowcount
+
+
+def _per_minute(session: Session, campaign: Campaign, now: datetime) -> float:
+    if campaign.status is not CampaignStatus.SENDING or campaign.frozen_at is None:
+        return 0.0
+    since = max(now - RATE_WINDOW, campaign.frozen_at)
+    sent = select(func.count()).where(
+        Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since
+    )
+    minutes = max((now - since).total_seconds(), 1.0) / 60
+    return round((session.scalar(sent) or 0) / minutes, 1)
+
+
+def _next_retry(session: Session, campaign: Campaign) -> datetime | None:
+    deferred = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.DEFERRED)
+    return session.scalar(select(func.min(Delivery.retry_at)).where(*deferred))

@@ -1,0 +1,320 @@
+"""The start of a campaign: its audience is frozen as rows, cut into cohorts, and each cohort gets its services and links.
+
+All of it in one transaction, which begins by moving the campaign from `scheduled` to `sending`: of several processes
+one gets past that row. What a person must decide first pauses the campaign instead, with no row written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Integer, String, case, column, func, insert, literal, select, update, values
+from sqlalchemy.orm import Session
+
+from outreach.audience.eligibility import policy_of
+from outreach.campaigns import cohorts, life, selection
+from outreach.campaigns.cohorts import Group
+from outreach.campaigns.content import Content, Target, choose_content, with_codes
+from outreach.campaigns.frozen import Frozen
+from outreach.catalogue import matching
+from outreach.errors import Refusal
+from outreach.links import Links, new_code
+from outreach.models import (
+    Approval,
+    Campaign,
+    CampaignChange,
+    CampaignStatus,
+    Cohort,
+    Delivery,
+    DeliveryStatus,
+    Exposure,
+    Installation,
+    Link,
+    PauseKind,
+)
+from outreach.settings import Settings
+
+SYSTEM = "scheduler"
+
+
+@dataclass(frozen=True)
+class Started:
+    """The audience is frozen: rows in all, those to be mailed, and the cohorts they form."""
+
+    campaign_id: int
+    audience: int
+    mailable: int
+    cohorts: int
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The campaign waits for a person."""
+
+    campaign_id: int
+    kind: PauseKind
+    reason: str
+    facts: dict[str, int] | None = None
+
+
+class _Obstacle(Exception):
+    """What a person must decide before the campaign may start."""
+
+    def __init__(self, kind: PauseKind, reason: str, facts: dict[str, int] | None = None) -> None:
+        super().__init__(reason)
+        self.kind, self.reason, self.facts = kind, reason, facts
+
+
+def due(session: Session, now: datetime) -> list[int]:
+    """Return the ids of the campaigns whose time has come, the longest waiting first."""
+    query = select(Campaign.id).where(Campaign.status == CampaignStatus.SCHEDULED, Campaign.send_at <= now)
+    return list(session.scalars(query.order_by(Campaign.send_at, Campaign.id)))
+
+
+def is_ours(session: Session, instance_id: str) -> bool:
+    """Tell whether this database belongs to this project folder; a restored or copied one doesn't."""
+    return session.scalar(select(Installation.instance_id)) == instance_id
+
+
+def pause_foreign(session: Session, instance_id: str, now: datetime) -> list[int]:
+    """Pause every campaign under way in a database that isn't ours; return their ids.
+
+    A campaign that was being sent when the copy was made may have gone out since: nobody can tell from the copy.
+    """
+    if is_ours(session, instance_id):
+        return []
+    under_way = session.scalars(select(Campaign).where(Campaign.status == CampaignStatus.SENDING)).all()
+    for campaign in under_way:
+        life.pause(session, campaign, by=SYSTEM, now=now, reason=_FOREIGN, kind=PauseKind.OTHER_DATABASE)
+    return [campaign.id for campaign in under_way]
+
+
+def start(
+    session: Session, campaign_id: int, *, settings: Settings, links: Links, now: datetime, instance_id: str
+) -> Started | Paused | None:
+    """Freeze the audience of a campaign that is due; None if another process did, or it isn't due."""
+    claimed = session.connection().execute(
+        update(Campaign)
+        .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SCHEDULED, Campaign.send_at <= now)
+        .values(status=CampaignStatus.SENDING, frozen_at=now)
+    )
+    if claimed.rowcount != 1:
+        return None
+    campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
+    savepoint = session.begin_nested()
+    try:
+        started = _freeze(session, campaign, settings, links, now, instance_id)
+    except _Obstacle as obstacle:
+        savepoint.rollback()
+        return _paused(session, campaign_id, obstacle, now)
+    savepoint.commit()
+    return started
+
+
+def _freeze(
+    session: Session, campaign: Campaign, settings: Settings, links: Links, now: datetime, instance_id: str
+) -> Started:
+    if not is_ours(session, instance_id):
+        raise _Obstacle(PauseKind.OTHER_DATABASE, _FOREIGN)
+    _refuse_late(campaign, settings, now)
+    approval = life.live_approval(session, campaign.id)
+    if approval is None:
+        raise _Obstacle(PauseKind.CONTENT, "it has no approval in force")
+    frozen = Frozen.from_json(approval.frozen)
+    audience, mailable = _insert_audience(session, campaign, frozen, settings, now)
+    _refuse_other_audience(campaign, approval, audience, mailable, settings.sending.audience_tolerance)
+    count = _make_cohorts(session, campaign, frozen, settings, links, now)
+    campaign.frozen_count = audience
+    session.add(_change(campaign, now, f"{audience} contacts, {mailable} to be mailed, {count} cohorts"))
+    session.flush()
+    return Started(campaign.id, audience, mailable, count)
+
+
+_FOREIGN = (
+    "this database was restored or copied, so what was due since may have gone out already; "
+    "if it is the one that sends from now on, run `outreach db adopt`, look at each campaign, and resume it"
+)
+
+
+def _refuse_late(campaign: Campaign, settings: Settings, now: datetime) -> None:
+    assert campaign.send_at is not None  # start() claims campaigns whose time has come
+    since = max(campaign.send_at, campaign.resumed_at or campaign.send_at)
+    limit = timedelta(minutes=settings.sending.max_lateness_minutes)
+    if now - since > limit:
+        late = f"{(now - since).total_seconds() / 3600:.1f} hours late"
+        reason = f"it was due at {life.shown_time(campaign.send_at)} and would start {late}"
+        raise _Obstacle(PauseKind.LATE, f"{reason} (sending.max_lateness_minutes is {limit.total_seconds() / 60:.0f})")
+
+
+def _insert_audience(
+    session: Session, campaign: Campaign, frozen: Frozen, settings: Settings, now: datetime
+) -> tuple[int, int]:
+    """Write a row per contact of the segment, refused ones too; return how many in all and to be mailed."""
+    # The sender that was approved decides which legal bases count, whatever the settings say today.
+    sender = settings.sender.model_copy(update={"type": frozen.sender.type})
+    policy = policy_of(settings.model_copy(update={"sender": sender}), campaign.topic, now, campaign.id)
+    rows = selection.audience(frozen.segment, policy)
+    status = Delivery.status.type
+    chosen = select(
+        literal(campaign.id),
+        rows.c.contact_id,
+        rows.c.company_id,
+        rows.c.province_nis,
+        rows.c.section_2025,
+        rows.c.address_hash,
+        case(
+            (rows.c.reason.is_(None), literal(DeliveryStatus.PENDING, status)),
+            else_=literal(DeliveryStatus.SKIPPED, status),
+        ),
+        rows.c.reason,
+        literal(0),
+        literal(now, Delivery.status_at.type),
+    )
+    names = "campaign_id contact_id company_id province_nis section_2025 address_hash status reason attempts status_at"
+    session.connection().execute(insert(Delivery).from_select(names.split(), chosen, include_defaults=False))
+    by_status = select(Delivery.status, func.count()).where(Delivery.campaign_id == campaign.id)
+    counts = {status: count for status, count in session.execute(by_status.group_by(Delivery.status))}
+    return sum(counts.values()), counts.get(DeliveryStatus.PENDING, 0)
+
+
+def _refuse_other_audience(
+    campaign: Campaign, approval: Approval, audience: int, mailable: int, tolerance: float
+) -> None:
+    accepted = campaign.accepted_counts or {}
+    approved = accepted.get("audience", approval.audience_count)
+    facts = {"audience": audience, "mailable": mailable}
+    if abs(audience - approved) > tolerance * approved:
+        reason = f"its audience is {audience} contacts now and was {approved} when approved"
+        raise _Obstacle(PauseKind.AUDIENCE, f"{reason}: over {tolerance:.0%} off", facts)
+    approved_mails = accepted.get("mailable", approval.mailable_count)
+    # Fewer mails than approved is opt-outs being obeyed; more is people nobody decided to mail.
+    if approved_mails is not None and mailable - approved_mails > tolerance * approved_mails:
+        reason = f"{mailable} contacts would be mailed now, and {approved_mails} when it was approved"
+        raise _Obstacle(PauseKind.AUDIENCE, f"{reason}: over {tolerance:.0%} more", facts)
+
+
+def _make_cohorts(
+    session: Session, campaign: Campaign, frozen: Frozen, settings: Settings, links: Links, now: datetime
+) -> int:
+    """Cut those who will be mailed into cohorts, and give each its services and links; return how many cohorts."""
+    pending = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.PENDING)
+    mailed = select(Delivery.company_id, Delivery.province_nis, Delivery.section_2025).where(*pending)
+    minimum = settings.tracking.min_cohort
+    groups = cohorts.merge(cohorts.companies_by_cells(session, mailed), minimum)
+    per_cell = select(Delivery.province_nis, Delivery.section_2025, func.count()).where(*pending)
+    contacts = {
+        (province, section): count
+        for province, section, count in session.execute(per_cell.group_by(Delivery.province_nis, Delivery.section_2025))
+    }
+    made = {group: _cohort(campaign, number, group, contacts) for number, group in enumerate(groups, 1)}
+    session.add_all(made.values())
+    session.flush()
+    _assign(session, campaign.id, made)
+    _show(session, frozen, made, minimum, links, now)
+    return len(made)
+
+
+def _cohort(campaign: Campaign, number: int, group: Group, contacts: dict[matching.Cell, int]) -> Cohort:
+    return Cohort(
+        campaign_id=campaign.id,
+        number=number,
+        code=new_code(),
+        cells=[list(cell) for cell in group.cells],
+        province_nis=group.province,
+        section_2025=group.section,
+        company_count=group.companies,
+        contact_count=sum(contacts[cell] for cell in group.cells),
+    )
+
+
+def _assign(session: Session, campaign_id: int, made: dict[Group, Cohort]) -> None:
+    """Give every pending delivery its cohort, in one statement over the few hundred cells."""
+    cells = [(province or "", section or "", c.id) for group, c in made.items() for province, section in group.cells]
+    if not cells:
+        return
+    columns = (column("province", String), column("section", String), column("cohort_id", Integer))
+    cell = values(*columns, name="cell").data(cells).cte("cell")
+    session.connection().execute(
+        update(Delivery)
+        .where(
+            Delivery.campaign_id == campaign_id,
+            Delivery.status == DeliveryStatus.PENDING,
+            func.coalesce(Delivery.province_nis, "") == cell.c.province,
+            func.coalesce(Delivery.section_2025, "") == cell.c.section,
+        )
+        .values(cohort_id=cell.c.cohort_id)
+    )
+
+
+def _show(
+    session: Session, frozen: Frozen, made: dict[Group, Cohort], minimum: int, links: Links, now: datetime
+) -> None:
+    """Choose the services of each cohort; the largest first, so that the small ones even out the exposure."""
+    there = {candidate.id for candidate in matching.candidates(session)}
+    gone = {candidate.id for candidate in frozen.candidates} - there
+    exposure = Counter(matching.exposures_so_far(session))
+    for group, cohort in sorted(made.items(), key=lambda pair: (-pair[1].contact_count, pair[1].number)):
+        try:
+            content = choose_content(frozen, group.cells, exposure, gone)
+        except Refusal as refusal:
+            raise _Obstacle(PauseKind.CONTENT, str(refusal)) from refusal
+        for block in content.blocks:
+            exposure.update({spotlight.service_id: cohort.contact_count for spotlight in block.spotlights})
+        # Where even the whole audience is too few to hide in, a link says which campaign and nothing more.
+        linked = cohort.id if group.companies >= minimum else None
+        content = _with_links(session, frozen, content, cohort, linked, links)
+        _record_exposures(session, content, cohort, now)
+        cohort.content = content.to_json()
+    session.flush()
+
+
+def _with_links(
+    session: Session, frozen: Frozen, content: Content, cohort: Cohort, cohort_id: int | None, links: Links
+) -> Content:
+    def code_for(target: Target) -> str:
+        code = new_code()
+        session.add(
+            Link(
+                code=code,
+                campaign_id=cohort.campaign_id,
+                cohort_id=cohort_id,
+                block=target.block,
+                service_id=target.service_id,
+                target=target.address,
+            )
+        )
+        return code
+
+    return with_codes(frozen, content, links, code_for)
+
+
+def _record_exposures(session: Session, content: Content, cohort: Cohort, now: datetime) -> None:
+    session.add_all(
+        Exposure(
+            campaign_id=cohort.campaign_id,
+            cohort_id=cohort.id,
+            block=block.name,
+            position=position,
+            service_id=spotlight.service_id,
+            fallback=spotlight.fallback,
+            at=now,
+        )
+        for block in content.blocks
+        for position, spotlight in enumerate(block.spotlights, 1)
+    )
+
+
+def _paused(session: Session, campaign_id: int, obstacle: _Obstacle, now: datetime) -> Paused:
+    session.connection().execute(
+        update(Campaign).where(Campaign.id == campaign_id).values(frozen_at=None, frozen_count=None)
+    )
+    campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
+    reason, kind, facts = obstacle.reason, obstacle.kind, obstacle.facts
+    life.pause(session, campaign, by=SYSTEM, now=now, reason=reason, kind=kind, facts=facts)
+    return Paused(campaign_id, kind, reason, facts)
+
+
+def _change(campaign: Campaign, now: datetime, detail: str) -> CampaignChange:
+    return CampaignChange(campaign_id=campaign.id, at=now, actor=SYSTEM, action="started", detail=detail)
