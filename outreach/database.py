@@ -53,23 +53,26 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, folder: Path) -> Database:
-    """Open the database at `url`; a relative SQLite path counts from `folder`. Nothing is created or migrated."""
+def open_database(url: str, folder: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """Open the database at `url`; a relative SQLite path counts from `folder`. Nothing is created or migrated.
+
+    Who finds SQLite locked for longer than `busy_seconds` gets an error.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise Refusal(f"database.url {url!r} is no database address: write e.g. sqlite:///outreach.db") from error
     if parsed.get_backend_name() == "sqlite":
-        return Database(_open_sqlite(parsed.database or "outreach.db", folder))
+        return Database(_open_sqlite(parsed.database or "outreach.db", folder, busy_seconds))
     if parsed.get_backend_name() == "postgresql":
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=20, pool_pre_ping=True)
         return Database(engine)
     raise Refusal(f"database.url {url!r}: only sqlite:/// and postgresql:// are known")
 
 
-def _open_sqlite(path: str, folder: Path) -> Engine:
+def _open_sqlite(path: str, folder: Path, busy_seconds: float) -> Engine:
     engine = create_engine(
-        f"sqlite:///{folder / path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        f"sqlite:///{folder / path}", connect_args={"timeout": busy_seconds, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")

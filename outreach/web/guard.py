@@ -1,0 +1,86 @@
+"""What holds for every request: no body beyond the limit, and the headers that keep a page to itself."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 64 * 1024
+
+# No scripts from elsewhere, none inline; no styles inline; forms only to us; nobody frames us.
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# A mail carries its styles inline, so its page is a sandbox: no script, no form, no cookie, an origin of its own.
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' http: https: data:; form-action 'none'; "
+    "base-uri 'none'; frame-ancestors {ancestors}; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
+)
+# The address of these pages is a secret or says who works here: it goes to no other site, archive or search engine.
+PERSONAL = ("/u/", "/lead/", "/l/", "/n/", "/staff")
+# With "no-referrer" a browser calls the origin of our own forms "null"; the staff site wants to know it.
+REFERRER = {True: "no-referrer", False: "same-origin"}
+
+
+def mail_headers(*, framed: bool) -> dict[str, str]:
+    """Return the headers of a page that shows a mail; `framed` = our own pages may frame it."""
+    ancestors = "'self'" if framed else "'none'"
+    return {
+        "Content-Security-Policy": MAIL_POLICY.format(ancestors=ancestors),
+        "X-Frame-Options": "SAMEORIGIN" if framed else "DENY",
+    }
+
+
+def protect(headers: MutableHeaders, path: str, *, https: bool) -> None:
+    """Add the headers that a response doesn't set itself."""
+    personal = path.startswith(PERSONAL)
+    defaults = {
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": REFERRER[personal and not path.startswith("/staff")],
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), browsing-topics=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    if personal:
+        defaults |= {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}
+    if https:
+        defaults["Strict-Transport-Security"] = "max-age=31536000"
+    for name, value in defaults.items():
+        headers.setdefault(name, value)
+
+
+class Guard:
+    """ASGI middleware of both."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self.app = app
+        self.https = https
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        too_long = not (declared.isascii() and declared.isdigit()) or int(declared[:18]) > MAX_BODY
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            if too_long:
+                raise HTTPException(413)
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > MAX_BODY:
+                raise HTTPException(413)
+            return message
+
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                protect(MutableHeaders(scope=message), scope["path"], https=self.https)
+            await send(message)
+
+        await self.app(scope, limited, protected)

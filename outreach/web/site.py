@@ -1,0 +1,113 @@
+"""The site: one FastAPI application over an open project, public pages and staff pages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
+
+from outreach.app import App
+from outreach.database import open_database
+from outreach.errors import NotFound, Refusal
+from outreach.web import hit_book
+from outreach.web.door import Explained
+from outreach.web.guard import Guard, protect
+from outreach.web.pages import load_pages, show
+from outreach.web.public import contact, fixed, leads, media, newsletters, opting_out, redirects, services
+from outreach.web.staff import campaigns as staff_campaigns
+from outreach.web.staff import leads as staff_leads
+from outreach.web.staff import logins
+
+log = logging.getLogger(__name__)
+
+CATCH_UP_SECONDS = 5
+
+MISTAKES = {
+    400: ("Dat hebben we niet begrepen", "Wat uw browser stuurde, was onvolledig. Ga terug en probeer het opnieuw."),
+    403: ("Dat mag niet", "Met uw rol kunt u dit niet doen, of het formulier was verlopen. Ga terug en laad opnieuw."),
+    404: ("Deze pagina bestaat niet", "Misschien is de link onvolledig overgenomen, of is de pagina verhuisd."),
+    405: ("Dat kan hier niet", "Deze pagina kunt u alleen bekijken. Ga terug en gebruik de knop op de pagina."),
+    413: ("Dat is te veel", "Wat u wilde sturen, is te groot. Kort uw bericht in en probeer het opnieuw."),
+    429: ("Even geduld", "Vanop uw plaats kwam te veel tegelijk. Probeer het over een uur opnieuw, of bel."),
+    500: ("Hier ging iets mis", "De fout ligt bij ons en is genoteerd. Probeer het over enkele minuten opnieuw."),
+    503: ("Even niet bereikbaar", "We zijn zo terug. Probeer het over enkele minuten opnieuw."),
+}
+
+
+def create_site(app: App) -> FastAPI:
+    """Return the ASGI application of an open project."""
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    site.state.outreach = app
+    site.state.pages = load_pages(app.settings)
+    # A database of its own for hits: it gives up soon, since a visitor must not wait until a long import is done.
+    site.state.hits = open_database(app.settings.database.url, app.project, busy_seconds=hit_book.PATIENCE_SECONDS)
+    for module in (fixed, redirects, opting_out, newsletters, contact, services, leads, media):
+        site.include_router(module.router)
+    for staff in (logins, staff_campaigns, staff_leads):
+        site.include_router(staff.router, prefix="/staff")
+    https = app.settings.site.url.startswith("https:")
+    site.add_middleware(Guard, https=https)
+    _explain_mistakes(site, https)
+    return site
+
+
+@asynccontextmanager
+async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
+    task = asyncio.create_task(_catch_up(site))
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    site.state.hits.close()
+
+
+async def _catch_up(site: FastAPI) -> None:
+    """Write down, again and again, the hits that could not be written when they came."""
+    while True:
+        try:
+            await asyncio.to_thread(hit_book.catch_up, site.state.outreach)
+        except Exception:
+            log.exception("hits wait in %s", hit_book.file_of(site.state.outreach.project))
+        await asyncio.sleep(CATCH_UP_SECONDS)
+
+
+def _explain_mistakes(site: FastAPI, https: bool) -> None:
+    @site.exception_handler(Explained)
+    def explained(request: Request, error: Explained) -> Response:
+        return show(request, "mistake.html", status=error.status, title=error.title, text=error.text)
+
+    @site.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> Response:
+        return _mistake(request, error.status_code, headers=dict(error.headers or {}))
+
+    @site.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> Response:
+        return _mistake(request, 404)
+
+    @site.exception_handler(NotFound)
+    def not_found(request: Request, error: NotFound) -> Response:
+        return _mistake(request, 404)
+
+    @site.exception_handler(Refusal)
+    def refusal(request: Request, error: Refusal) -> Response:
+        title = MISTAKES[400][0]
+        status = HTTP_422_UNPROCESSABLE_CONTENT
+        return show(request, "mistake.html", status=status, title=title, text=str(error))
+
+    @site.exception_handler(Exception)
+    def broken(request: Request, error: Exception) -> Response:
+        response = _mistake(request, 500)  # made outside the middleware, which would have added the headers
+        protect(response.headers, request.url.path, https=https)
+        return response
+
+
+def _mistake(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
+    title, text = MISTAKES.get(status, MISTAKES[400 if status < 500 else 500])
+    return show(request, "mistake.html", status=status, headers=headers, title=title, text=text)
