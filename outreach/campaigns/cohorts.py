@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, func, literal, select
 from sqlalchemy.orm import Session
@@ -66,9 +67,7 @@ def distinct(companies: CompaniesByCells, cells: Iterable[Cell]) -> int:
     return sum(count for together, count in companies.items() if not wanted.isdisjoint(together))
 
 
-def companies_by_cells(
-    session: Session, mailed: Select[tuple[int, str | None, str | None]]
-) -> Counter[frozenset[Cell]]:
+def companies_by_cells(session: Session, mailed: Select[Any]) -> Counter[frozenset[Cell]]:
     """Count the companies of those who are mailed by the cells their recipients are in.
 
     `mailed` has the columns company_id, province_nis and section_2025. Companies in one cell, nearly all, are counted

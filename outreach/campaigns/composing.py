@@ -24,8 +24,8 @@ _YOUR_PROVINCE = {"nl": "uw provincie", "en": "your province"}
 _FITS = {"nl": "past bij uw sector", "en": "suits your sector"}
 _GENERIC_COMPANY = {"nl": "uw bedrijf", "en": "your company"}
 _GENERIC_WHY = {
-    "nl": "Dit is de versie voor in de browser. Waarom u de mail kreeg, en hoe u zich uitschrijft, staat onderaan uw eigen mail.",
-    "en": "This is the version for the browser. Why you got the mail, and how to opt out, stands at the foot of your own copy.",
+    "nl": "Dit is de versie voor in de browser. Waarom u de mail kreeg en hoe u zich uitschrijft, leest u in uw mail.",
+    "en": "This is the version for the browser. Why you got the mail and how to opt out, you read in your own copy.",
 }
 _SAMPLE_WHY = {
     "nl": "Dit is een voorbeeld: hier staat voor elke ontvanger waarom die de mail krijgt.",

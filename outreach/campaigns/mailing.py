@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.audience.legal_basis import ALLOWED, STRENGTH
@@ -128,17 +128,54 @@ def load(session: Session, campaign_id: int, *, settings: Settings, links: Links
 def recipients(session: Session, delivery_ids: Iterable[int]) -> list[Recipient]:
     """Return the recipients of deliveries; one that lost its address or its legal basis meanwhile is left out."""
     query = (
-        select(Delivery.id, Delivery.campaign_id, Delivery.cohort_id, Contact, Company.name.label("company"))
+        select(Delivery, Contact, Company.name)
         .join(Contact, Contact.id == Delivery.contact_id)
         .join(Company, Company.id == Delivery.company_id)
         .where(Delivery.id.in_(list(delivery_ids)), Contact.address.is_not(None))
         .order_by(Delivery.id)
     )
     rows = session.execute(query).all()
-    evidence = _evidence(session, {row.Contact.id for row in rows})
-    allowed = {campaign_id: _bases(session, campaign_id) for campaign_id in {row.campaign_id for row in rows}}
-    made = (_recipient(row, evidence.get(row.Contact.id, []), allowed[row.campaign_id]) for row in rows)
-    return [recipient for recipient in made if recipient is not None]
+    evidence = evidence_of(session, {contact.id for _, contact, _ in rows})
+    allowed = {id: _bases(session, id) for id in {delivery.campaign_id for delivery, _, _ in rows}}
+    found = []
+    for delivery, contact, company in rows:
+        usable = [one for one in evidence.get(contact.id, []) if one.basis in allowed[delivery.campaign_id]]
+        if usable:
+            found.append(recipient_of(delivery.id, delivery.cohort_id, contact, company, latest(usable)))
+    return found
+
+
+def recipient_of(
+    delivery_id: int, cohort_id: int | None, contact: Contact, company: str, evidence: LegalBasis
+) -> Recipient:
+    """Return what a mail says of a contact."""
+    return Recipient(
+        delivery_id=delivery_id,
+        contact_id=contact.id,
+        cohort_id=cohort_id,
+        address=contact.address or "",
+        first_name=contact.first_name or "",
+        last_name=contact.last_name or "",
+        kind=contact.kind,
+        company=company,
+        basis=evidence.basis,
+        basis_source=evidence.source,
+        obtained_on=evidence.obtained_on,
+    )
+
+
+def evidence_of(session: Session, contact_ids: Collection[int]) -> dict[int, list[LegalBasis]]:
+    """Return the live evidence of contacts."""
+    query = select(LegalBasis).where(LegalBasis.contact_id.in_(contact_ids), LegalBasis.withdrawn_at.is_(None))
+    found: dict[int, list[LegalBasis]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.contact_id, []).append(row)
+    return found
+
+
+def latest(evidence: Iterable[LegalBasis]) -> LegalBasis:
+    """Return the evidence that counts: the latest, and of one date the strongest."""
+    return max(evidence, key=lambda one: (one.obtained_on, -STRENGTH.index(one.basis), one.id))
 
 
 def fields_for(recipient: Recipient, language: str, links: Links) -> MergeFields:
@@ -182,34 +219,3 @@ def _bases(session: Session, campaign_id: int) -> frozenset[Basis]:
     query = select(kind).where(Approval.campaign_id == campaign_id, Approval.voided_at.is_(None))
     found = session.scalar(query)
     return ALLOWED[SenderType(found)] if found else frozenset()
-
-
-def _evidence(session: Session, contact_ids: set[int]) -> dict[int, list[LegalBasis]]:
-    query = select(LegalBasis).where(LegalBasis.contact_id.in_(contact_ids), LegalBasis.withdrawn_at.is_(None))
-    found: dict[int, list[LegalBasis]] = {}
-    for row in session.scalars(query):
-        found.setdefault(row.contact_id, []).append(row)
-    return found
-
-
-def _recipient(
-    row: Row[tuple[int, int, int | None, Contact, str]], live: list[LegalBasis], allowed: frozenset[Basis]
-) -> Recipient | None:
-    delivery_id, _, cohort_id, contact, company = row
-    usable = [evidence for evidence in live if evidence.basis in allowed]
-    if not usable:
-        return None
-    latest = max(usable, key=lambda evidence: (evidence.obtained_on, -STRENGTH.index(evidence.basis), evidence.id))
-    return Recipient(
-        delivery_id=delivery_id,
-        contact_id=contact.id,
-        cohort_id=cohort_id,
-        address=contact.address or "",
-        first_name=contact.first_name or "",
-        last_name=contact.last_name or "",
-        kind=contact.kind,
-        company=company,
-        basis=latest.basis,
-        basis_source=latest.source,
-        obtained_on=latest.obtained_on,
-    )

@@ -1,12 +1,84 @@
-"""The pictures of sent mails, each under the digest of its content."""
+"""Pictures of services: read from the project folder, kept in the database under their digest from approval on."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from outreach.catalogue.matching import Candidate
+from outreach.errors import Complaint
 from outreach.models import Picture
+
+MAX_BYTES = 2_000_000
+# What every mail program shows; WebP and SVG are missing in Outlook.
+KINDS = {
+    b"\x89PNG\r\n\x1a\n": (".png", "image/png"),
+    b"\xff\xd8\xff": (".jpg", "image/jpeg"),
+    b"GIF8": (".gif", "image/gif"),
+}
+
+
+@dataclass(frozen=True)
+class FrozenPicture:
+    """A picture by its SHA-256; `data` is at hand until the approval has stored it."""
+
+    digest: str
+    suffix: str
+    media_type: str
+    data: bytes = field(default=b"", compare=False, repr=False)
+
+    def to_json(self) -> dict[str, str]:
+        return {"digest": self.digest, "suffix": self.suffix, "media_type": self.media_type}
 
 
 def find(session: Session, digest: str) -> Picture | None:
     """Return the picture with this SHA-256 in hexadecimal digits, or None."""
     return session.get(Picture, digest)
+
+
+def read_pictures(project: Path, candidates: Iterable[Candidate]) -> tuple[dict[str, FrozenPicture], list[Complaint]]:
+    """Read the candidates' pictures by their path in the project folder; complaints name each that can't be used."""
+    pictures: dict[str, FrozenPicture] = {}
+    complaints: list[Complaint] = []
+    for candidate in candidates:
+        if not candidate.picture or candidate.picture in pictures:
+            continue
+        found = _read(project, candidate.picture)
+        if isinstance(found, str):
+            complaints.append(Complaint(candidate.picture, None, f"{found} (picture of service {candidate.slug})"))
+        else:
+            pictures[candidate.picture] = found
+    return pictures, complaints
+
+
+def store_pictures(session: Session, pictures: Iterable[FrozenPicture], now: datetime) -> None:
+    """Keep pictures under their digest; what is kept already stays."""
+    wanted = {picture.digest: picture for picture in pictures}
+    kept = set(session.scalars(select(Picture.digest).where(Picture.digest.in_(wanted))))
+    for digest, picture in wanted.items():
+        if digest not in kept:
+            session.add(Picture(digest=digest, media_type=picture.media_type, data=picture.data, created_at=now))
+    session.flush()
+
+
+def _read(project: Path, name: str) -> FrozenPicture | str:
+    path = (project / name).resolve()
+    if not path.is_relative_to(project.resolve()):
+        return "lies outside the project folder: put it in pictures/"
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if len(data) > MAX_BYTES:
+        return f"is over {MAX_BYTES // 1_000_000} MB: make it smaller (600 pixels wide is enough)"
+    for start, (suffix, media_type) in KINDS.items():
+        if data.startswith(start):
+            return FrozenPicture(hashlib.sha256(data).hexdigest(), suffix, media_type, data)
+    return "is no PNG, JPEG or GIF, which is what mail programs show"

@@ -112,14 +112,13 @@ def settle(session: Session, campaign: Campaign, *, outcome: Literal["sent", "gi
     session.connection().execute(
         insert(Event).from_select(["delivery_id", "kind", "at", "detail"], events, include_defaults=False)
     )
+    settle_all = update(Delivery).where(*uncertain).values(status_at=now, worker_id=None, retry_at=None)
     if outcome == "sent":
         went = func.coalesce(Delivery.sent_at, Delivery.first_tried_at, Delivery.status_at)
-        values = {"status": DeliveryStatus.SENT, "sent_at": went, "reason": None}
+        settle_all = settle_all.values(status=DeliveryStatus.SENT, sent_at=went, reason=None)
     else:
-        values = {"status": DeliveryStatus.FAILED, "reason": GIVEN_UP}
-    settled = session.connection().execute(
-        update(Delivery).where(*uncertain).values(status_at=now, worker_id=None, retry_at=None, **values)
-    )
+        settle_all = settle_all.values(status=DeliveryStatus.FAILED, reason=GIVEN_UP)
+    settled = session.connection().execute(settle_all)
     life.record(session, campaign, by, now, "settled", f"{settled.rowcount} uncertain mails: {outcome}")
     return settled.rowcount
 

@@ -69,7 +69,7 @@ def count(session: Session, segment: Segment, policy: Policy) -> AudienceCount:
     by_reason = select(rows.c.reason, func.count(), func.count(distinct(rows.c.company_id))).group_by(rows.c.reason)
     found = {reason: (contacts, companies) for reason, contacts, companies in session.execute(by_reason)}
     mailable, companies = found.pop(None, (0, 0))
-    reasons = {reason: found[reason][0] for reason in SkipReason if reason in found}
+    reasons = {reason.value: found[reason][0] for reason in SkipReason if reason in found}
     return AudienceCount(mailable + sum(reasons.values()), mailable, companies, reasons)
 
 

@@ -68,7 +68,7 @@ class SpotlightSpec(Section):
     title: Line = ""
     count: int | None = Field(None, ge=1, le=MAX_SPOTLIGHTS)
     services: list[Word] = Field([], max_length=MAX_SPOTLIGHTS)
-    categories: list[Annotated[str, AfterValidator(_category)]] = []
+    categories: list[Annotated[str, AfterValidator(_category)]] = Field([])
     fallback: Fallback = Fallback.ANY_SECTOR
     text: Literal["summary", "full"] = "summary"
 

@@ -1,4 +1,4 @@
-"""The start of a campaign: its audience is frozen as rows, cut into cohorts, and each cohort gets its services and links.
+"""The start of a campaign: its audience is frozen as rows and cut into cohorts, each with its services and links.
 
 All of it in one transaction, which begins by moving the campaign from `scheduled` to `sending`: of several processes
 one gets past that row. What a person must decide first pauses the campaign instead, with no row written.
@@ -174,9 +174,10 @@ def _insert_audience(
     )
     names = "campaign_id contact_id company_id province_nis section_2025 address_hash status reason attempts status_at"
     session.connection().execute(insert(Delivery).from_select(names.split(), chosen, include_defaults=False))
-    by_status = select(Delivery.status, func.count()).where(Delivery.campaign_id == campaign.id)
-    counts = {status: count for status, count in session.execute(by_status.group_by(Delivery.status))}
-    return sum(counts.values()), counts.get(DeliveryStatus.PENDING, 0)
+    pending = case((Delivery.status == DeliveryStatus.PENDING, 1), else_=0)
+    counts = select(func.count(), func.coalesce(func.sum(pending), 0)).where(Delivery.campaign_id == campaign.id)
+    contacts, mailable = session.execute(counts).one()
+    return int(contacts), int(mailable)
 
 
 def _refuse_other_audience(
