@@ -35,6 +35,7 @@ FLOORS = (
     {"web"},
     {"demo"},
     {"commands"},
+    {"__main__"},
 )
 # Siblings on the second floor use each other in this order only.
 GROUND = ("documents", "settings", "keys", "links", "models")

@@ -1,0 +1,5 @@
+"""`python -m outreach` is the same door as `outreach`."""
+
+from outreach.commands import main
+
+main()
