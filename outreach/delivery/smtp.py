@@ -70,7 +70,7 @@ class Connection:
 
     def send(self, sender: str, recipient: str, message: bytes) -> Reply:
         """Send a message and return the reply that decides about it; ValueError for an address that can't be sent."""
-        sender, recipient = _path(sender), _path(recipient)
+        sender, recipient = check_path(sender), check_path(recipient)
         plain = sender.isascii() and recipient.isascii()
         if not plain and "SMTPUTF8" not in self._features:
             words = "the relay takes no addresses outside ASCII (SMTPUTF8)"
@@ -218,7 +218,7 @@ class Connection:
         offered = self._features.get("AUTH", "").split()
         name, password = self.relay.username.encode(), self.relay.password.get_secret_value().encode()
         if "PLAIN" in offered:
-            reply = self._ask(Stage.AUTH, f"AUTH PLAIN {_base64(b'\0' + name + b'\0' + password)}")
+            reply = self._ask(Stage.AUTH, f"AUTH PLAIN {_base64(bytes(1) + name + bytes(1) + password)}")
         elif "LOGIN" in offered:
             reply = self._ask(Stage.AUTH, "AUTH LOGIN")
             for answer in (name, password):
@@ -277,8 +277,8 @@ def wire_form(message: bytes) -> bytes:
     return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
-def _path(address: str) -> str:
-    """Return an address as it stands between < and >, its domain as A-labels."""
+def check_path(address: str) -> str:
+    """Return an address as it stands between < and >, its domain as A-labels; ValueError if it can't stand there."""
     if address == "":
         return ""
     if not _PATH.match(address):

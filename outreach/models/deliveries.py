@@ -63,6 +63,9 @@ class Worker(Table):
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
 
+    # Never the number of an earlier worker again: what that one left behind would look like ours.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
 
 class RelayRest(Table):
     """Why and until when nothing is sent over a relay; no row means that it works."""

@@ -1,0 +1,205 @@
+"""The life of a row while it is sent: claimed, taken, recorded; and recovered when its worker died.
+
+Claimed: `worker_id` is set and the status is still `pending` or `deferred`; nothing has happened yet, so a dead
+worker's claim is simply freed. Taken: `sending`, committed before the first octet; a dead worker's taken row becomes
+`uncertain`. Recorded: on condition that the row is still `sending` or `uncertain` and still names this worker, so the
+late answer of a worker given up for dead is kept unless a person has decided meanwhile.
+
+Every step is one conditional UPDATE whose row count counts. Progress is rows: no cursor, no order, no timestamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from outreach.delivery.replies import LONGEST_PAUSE, Reply, Verdict, retry_pause
+from outreach.models import (
+    Campaign,
+    CampaignStatus,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    EventKind,
+    OutboxMail,
+    OutboxStatus,
+    Worker,
+)
+
+Mails = type[Delivery] | type[OutboxMail]
+
+# Deliveries and outbox share these words; the enum of each table is found by the word.
+_STATUSES: dict[Mails, type[DeliveryStatus] | type[OutboxStatus]] = {Delivery: DeliveryStatus, OutboxMail: OutboxStatus}
+# In these a row may be a worker's; in any other a worker's number is left of the past.
+HOLDABLE: dict[Mails, tuple[DeliveryStatus | OutboxStatus, ...]] = {
+    mails: (words.PENDING, words.DEFERRED, words.SENDING) for mails, words in _STATUSES.items()
+}
+_EVENTS = {
+    "sent": EventKind.SENT,
+    "deferred": EventKind.DEFERRED,
+    "rejected": EventKind.REJECTED,
+    "failed": EventKind.FAILED,
+    "uncertain": EventKind.UNCERTAIN,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a mail: its new status (a word of both tables), why, and when to try again."""
+
+    status: str
+    reason: str | None = None
+    reply: str | None = None
+    retry_at: datetime | None = None
+
+
+def due(mails: Mails, now: datetime) -> ColumnElement[bool]:
+    """Say which rows of a table may be claimed now; a time further off than any pause was told by a wrong clock."""
+    return or_(_fresh(mails), _retried(mails, now))
+
+
+def _fresh(mails: Mails) -> ColumnElement[bool]:
+    return (mails.status == _STATUSES[mails].PENDING) & mails.retry_at.is_(None)
+
+
+def _retried(mails: Mails, now: datetime) -> ColumnElement[bool]:
+    waiting = mails.status.in_((_STATUSES[mails].PENDING, _STATUSES[mails].DEFERRED))
+    return waiting & or_(mails.retry_at <= now, mails.retry_at > now + LONGEST_PAUSE)
+
+
+def claim(
+    session: Session, mails: Mails, worker_id: int, now: datetime, limit: int, *conditions: ColumnElement[bool]
+) -> list[int]:
+    """Claim at most `limit` free rows that are due, those never tried first; return their ids."""
+    claimed: list[int] = []
+    for which in (_fresh(mails), _retried(mails, now)):
+        free = select(mails.id).where(mails.worker_id.is_(None), which, *conditions)
+        # Two statements: PostgreSQL may run a locking subquery of an UPDATE more than once, past its LIMIT.
+        ids = session.scalars(free.limit(limit - len(claimed)).with_for_update(skip_locked=True)).all()
+        if ids:
+            ours = update(mails).where(mails.id.in_(ids), mails.worker_id.is_(None)).values(worker_id=worker_id)
+            claimed += session.scalars(ours.returning(mails.id)).all()
+        if len(claimed) == limit:
+            break
+    return sorted(claimed)
+
+
+def release(session: Session, mails: Mails, worker_id: int, ids: Sequence[int]) -> None:
+    """Free claimed rows that were not taken."""
+    free = update(mails).where(mails.id.in_(ids), mails.worker_id == worker_id, _waiting(mails))
+    session.execute(free.values(worker_id=None))
+
+
+def take(session: Session, mails: Mails, worker_id: int, id: int, now: datetime) -> bool:
+    """Make a claimed row `sending`; False if it isn't ours any more, or its campaign isn't being sent."""
+    ours = update(mails).where(mails.id == id, mails.worker_id == worker_id, _waiting(mails))
+    if mails is Delivery:
+        live = exists().where(Campaign.id == Delivery.campaign_id, Campaign.status == CampaignStatus.SENDING)
+        ours = ours.where(live)
+    taken = ours.values(
+        status=_STATUSES[mails].SENDING,
+        attempts=mails.attempts + 1,
+        first_tried_at=func.coalesce(mails.first_tried_at, now),
+        status_at=now,
+    )
+    return session.scalar(taken.returning(mails.id)) is not None
+
+
+def close(session: Session, mails: Mails, worker_id: int, id: int, result: Result, now: datetime) -> bool:
+    """Give a claimed row that was never taken its end: skipped, or failed before the wire."""
+    return _write(session, mails, id, worker_id, _waiting(mails), result, now)
+
+
+def record(session: Session, mails: Mails, worker_id: int, id: int, result: Result, now: datetime) -> bool:
+    """Write what became of a taken row; False if others decided about it meanwhile."""
+    statuses = _STATUSES[mails]
+    open_to_us = mails.status.in_((statuses.SENDING, statuses.UNCERTAIN))
+    return _write(session, mails, id, worker_id, open_to_us, result, now)
+
+
+def recover(session: Session, mails: Mails, now: datetime) -> int:
+    """Free what workers that are gone had claimed, and make `uncertain` what they were sending; return how many."""
+    gone = mails.worker_id.is_not(None) & mails.worker_id.not_in(select(Worker.id))
+    session.execute(update(mails).where(gone, _waiting(mails)).values(worker_id=None))
+    statuses = _STATUSES[mails]
+    # The worker's id stays: should it come back after all, it may still write the answer it got.
+    lost = update(mails).where(gone, mails.status == statuses.SENDING)
+    words = "the sender stopped while this was on its way"
+    ids = session.scalars(lost.values(status=statuses.UNCERTAIN, reply=words, status_at=now).returning(mails.id)).all()
+    if mails is Delivery and ids:
+        rows = [{"delivery_id": id, "kind": EventKind.UNCERTAIN, "at": now, "detail": words} for id in ids]
+        session.execute(insert(Event), rows)
+    return len(ids)
+
+
+def _waiting(mails: Mails) -> ColumnElement[bool]:
+    return mails.status.in_((_STATUSES[mails].PENDING, _STATUSES[mails].DEFERRED))
+
+
+def _write(
+    session: Session,
+    mails: Mails,
+    id: int,
+    worker_id: int,
+    condition: ColumnElement[bool],
+    result: Result,
+    now: datetime,
+) -> bool:
+    values: dict[str, Any] = {
+        "status": _STATUSES[mails](result.status),
+        "reason": result.reason,
+        "reply": result.reply,
+        "retry_at": result.retry_at,
+        "worker_id": None,
+        "status_at": now,
+    }
+    if result.status == "sent":
+        values["sent_at"] = now
+    if result.status == "pending":
+        # It wasn't its turn to be judged: the hours of its retries start anew.
+        values["first_tried_at"] = None
+    written = update(mails).where(mails.id == id, mails.worker_id == worker_id, condition).values(values)
+    if session.scalar(written.returning(mails.id)) is None:
+        return False
+    if mails is Delivery and result.status in _EVENTS:
+        detail = ": ".join(filter(None, (result.reason, result.reply)))
+        session.add(Event(delivery_id=id, kind=_EVENTS[result.status], at=now, detail=detail))
+    return True
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What a row's retries are judged by."""
+
+    id: int
+    count: int
+    first_at: datetime | None
+
+
+def result_of(reply: Reply, tried: Attempts, *, retry_window: timedelta, now: datetime) -> Result:
+    """Say what a reply makes of a mail; PAUSE and STOP send it back, since they are about us."""
+    said = str(reply)
+    match reply.verdict:
+        case Verdict.DELIVERED:
+            return Result("sent", None, said)
+        case Verdict.REJECT:
+            return Result("rejected", reply.enhanced or (str(reply.code) if reply.code else "unsupported"), said)
+        case Verdict.UNCERTAIN:
+            return Result("uncertain", "no_answer", said)
+        case Verdict.PAUSE | Verdict.STOP:
+            # Due at once, yet behind all that was never tried: one bad mail can't hold up the others.
+            return Result("pending", None, said, now)
+        case Verdict.RETRY | Verdict.SLOW:
+            return deferred(said, tried, retry_window=retry_window, now=now)
+
+
+def deferred(said: str, tried: Attempts, *, retry_window: timedelta, now: datetime) -> Result:
+    """Put a mail off with a growing pause, or give it up once its retry window is over."""
+    if tried.first_at is not None and now - tried.first_at >= retry_window:
+        return Result("failed", "expired", said)
+    return Result("deferred", None, said, now + retry_pause(tried.count, tried.id))

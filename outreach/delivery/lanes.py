@@ -1,0 +1,180 @@
+"""The two kinds of mail that connections carry: a campaign's deliveries, and the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from outreach.audience import eligibility
+from outreach.campaigns import life, mailing
+from outreach.campaigns.mailing import Mailing, Recipient
+from outreach.delivery import claiming
+from outreach.delivery.claiming import Attempts, Mails, Result
+from outreach.delivery.replies import Reply, Verdict
+from outreach.errors import NotFound
+from outreach.links import Links
+from outreach.models import Campaign, CampaignStatus, Company, Contact, Delivery, OutboxMail, PauseKind, SkipReason
+from outreach.settings import Settings
+
+# Rows a connection holds at a time: enough to save queries, few enough for others to get their share.
+BATCH = 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """A mail as the relay gets it."""
+
+    sender: str
+    recipient: str
+    message: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A claimed row: what its retries are judged by, and what its message is made from."""
+
+    tried: Attempts
+    contact_id: int = 0
+    address_hash: bytes | None = None
+    recipient: Recipient | None = None
+    content: Content | None = None
+
+    @property
+    def id(self) -> int:
+        return self.tried.id
+
+
+@dataclass(frozen=True)
+class CampaignLane:
+    """The deliveries of one campaign that is being sent."""
+
+    campaign_id: int
+    topic: str | None
+    mailing: Mailing
+    settings: Settings
+    now: datetime
+    mails: Mails = Delivery
+
+    def claim(self, session: Session, worker_id: int, now: datetime) -> list[Mail]:
+        ids = claiming.claim(session, Delivery, worker_id, now, BATCH, Delivery.campaign_id == self.campaign_id)
+        recipients = {recipient.delivery_id: recipient for recipient in mailing.recipients(session, ids)} if ids else {}
+        columns = (
+            Delivery.id,
+            Delivery.attempts,
+            Delivery.first_tried_at,
+            Delivery.contact_id,
+            Delivery.address_hash,
+        )
+        rows = session.execute(select(*columns).where(Delivery.id.in_(ids)).order_by(Delivery.id))
+        return [Mail(Attempts(*row[:3]), row[3], row[4], recipients.get(row[0])) for row in rows]
+
+    def compose(self, mail: Mail, now: datetime) -> Content:
+        """Render the mail; whatever is raised is this row's own fault and nobody else's."""
+        if mail.recipient is None:
+            raise NotFound("the contact has no address or no legal basis any more")
+        message = self.mailing.message(mail.recipient, now)
+        return Content(self.mailing.envelope_from(mail.id), mail.recipient.address, message)
+
+    @cached_property
+    def _check(self) -> Select[str | None, bytes | None]:
+        policy = eligibility.policy_of(self.settings, self.topic, self.now, self.campaign_id)
+        allowed = select(eligibility.refusal(policy), Contact.address_hash)
+        return allowed.join(Company, Company.id == Contact.company_id).where(Contact.id == bindparam("contact"))
+
+    def refusal(self, session: Session, mail: Mail) -> Result | None:
+        """Say why the contact may not be mailed any more; checked in the transaction that takes the row."""
+        if mail.address_hash is not None and session.get_bind().dialect.name == "postgresql":
+            # Two campaigns that take the same address at once would each miss the other under the frequency cap.
+            halves = (int.from_bytes(mail.address_hash[start : start + 4], signed=True) for start in (0, 4))
+            session.execute(select(func.pg_advisory_xact_lock(*halves)))
+        reason, address_hash = session.execute(self._check, {"contact": mail.contact_id}).one()
+        if reason is None and address_hash != mail.address_hash:
+            reason = SkipReason.INVALID_ADDRESS.value
+        return Result("skipped", reason) if reason else None
+
+    def record(self, session: Session, worker_id: int, mail: Mail, reply: Reply, now: datetime) -> Result | None:
+        window = timedelta(hours=self.settings.sending.retry_hours)
+        result = claiming.result_of(reply, mail.tried, retry_window=window, now=now)
+        if result.status not in ("deferred", "pending"):
+            return _recorded(session, Delivery, worker_id, mail, result, now)
+        # Locked first: a cancellation either sees this row waiting, or is seen here.
+        status = session.scalar(select(Campaign.status).where(Campaign.id == self.campaign_id).with_for_update())
+        written = _recorded(session, Delivery, worker_id, mail, result, now)
+        if status is CampaignStatus.CANCELLED:
+            life.stop_waiting(session, self.campaign_id, now)
+        elif reply.verdict is Verdict.PAUSE:
+            self.give_pause(session, f"the relay refuses our mail: {reply}", now)
+        return written
+
+    def give_pause(self, session: Session, reason: str, now: datetime) -> None:
+        """Pause the campaign for a person, unless it is being sent no more."""
+        pause_sending(session, self.campaign_id, reason, PauseKind.POLICY, now)
+
+
+@dataclass(frozen=True)
+class OutboxLane:
+    """All other mail."""
+
+    settings: Settings
+    mails: Mails = OutboxMail
+
+    def claim(self, session: Session, worker_id: int, now: datetime) -> list[Mail]:
+        ids = claiming.claim(session, OutboxMail, worker_id, now, BATCH)
+        rows = session.scalars(select(OutboxMail).where(OutboxMail.id.in_(ids)).order_by(OutboxMail.id))
+        sender = self.settings.from_address
+        return [
+            Mail(
+                Attempts(row.id, row.attempts, row.first_tried_at), content=Content(sender, row.recipient, row.message)
+            )
+            for row in rows
+        ]
+
+    def compose(self, mail: Mail, now: datetime) -> Content:
+        assert mail.content is not None
+        return mail.content
+
+    def refusal(self, session: Session, mail: Mail) -> Result | None:
+        """Return None: suppression governs campaigns only."""
+        return None
+
+    def record(self, session: Session, worker_id: int, mail: Mail, reply: Reply, now: datetime) -> Result | None:
+        window = timedelta(hours=self.settings.sending.retry_hours)
+        result = claiming.result_of(reply, mail.tried, retry_window=window, now=now)
+        if reply.verdict is Verdict.PAUSE:
+            # There is no campaign to pause; it is retried as if the relay had said 4xx.
+            result = claiming.deferred(str(reply), mail.tried, retry_window=window, now=now)
+        return _recorded(session, OutboxMail, worker_id, mail, result, now)
+
+    def give_pause(self, session: Session, reason: str, now: datetime) -> None:
+        """Do nothing: other mail isn't paused."""
+
+
+Lane = CampaignLane | OutboxLane
+
+
+def open_campaign(
+    session: Session, campaign_id: int, *, settings: Settings, links: Links, now: datetime
+) -> CampaignLane:
+    """Load what is needed to compose a campaign's mails."""
+    campaign = session.get_one(Campaign, campaign_id)
+    loaded = mailing.load(session, campaign_id, settings=settings, links=links)
+    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now)
+
+
+def pause_sending(session: Session, campaign_id: int, reason: str, kind: PauseKind, now: datetime) -> bool:
+    """Pause a campaign that is being sent and say why; False if it isn't being sent any more."""
+    campaign = session.get_one(Campaign, campaign_id, with_for_update=True, populate_existing=True)
+    if campaign.status is not CampaignStatus.SENDING:
+        return False
+    life.pause(session, campaign, by="sender", now=now, reason=reason, kind=kind)
+    return True
+
+
+def _recorded(
+    session: Session, mails: Mails, worker_id: int, mail: Mail, result: Result, now: datetime
+) -> Result | None:
+    return result if claiming.record(session, mails, worker_id, mail.id, result, now) else None

@@ -1,0 +1,156 @@
+"""Send what is due: deliveries of campaigns that are being sent, and the outbox, over the connections of one relay."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from outreach.campaigns import progress as campaign_progress
+from outreach.database import Database
+from outreach.delivery import claiming, presence, resting, rounds
+from outreach.delivery.carrying import Carrier
+from outreach.delivery.pace import Pace
+from outreach.delivery.presence import AnotherSender, Presence
+from outreach.delivery.rounds import Round, Tally
+from outreach.links import Links
+from outreach.models import Campaign, CampaignStatus, Delivery, OutboxMail
+from outreach.settings import Settings
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of mails in this run; `recovered` were on their way when another process died.
+
+    `returned` went back to the queue, `trouble` says why sending stopped early, `standby` that another process sends.
+    """
+
+    sent: int = 0
+    deferred: int = 0
+    rejected: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    skipped: int = 0
+    returned: int = 0
+    recovered: int = 0
+    finished: int = 0
+    outbox_sent: int = 0
+    outbox_unsent: int = 0
+    trouble: str | None = None
+    standby: bool = False
+
+    @property
+    def worked(self) -> bool:
+        """Tell whether anything changed, so that there may be more to do."""
+        return any(value for name, value in vars(self).items() if name not in ("trouble", "standby"))
+
+
+Progress = Callable[[Summary], None]
+
+
+def send_due(
+    database: Database,
+    settings: Settings,
+    links: Links,
+    *,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
+    until_idle: bool,
+    progress: Progress | None = None,
+) -> Summary:
+    """Send what is due, until nothing is (`until_idle`) or until `stop` is set; mails on the wire are finished.
+
+    Any number of processes may do this at once; on SQLite all but one stand by. A rest of the relay is obeyed.
+    """
+    tally = Tally(None if progress is None else lambda counts: progress(_summary(counts)))
+    trouble, standby = None, False
+    while not stop.is_set():
+        before = tally.counts.copy()
+        standby, trouble = False, None
+        try:
+            trouble = _send_once(database, settings, links, clock, stop, tally)
+        except AnotherSender as other:
+            log.info("standing by: %s", other)
+            standby = True
+        idle = standby or trouble is not None or tally.counts == before
+        if idle and (until_idle or stop.wait(IDLE_SECONDS)):
+            break
+    return _summary(tally.counts, trouble, standby)
+
+
+def _send_once(
+    database: Database,
+    settings: Settings,
+    links: Links,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
+    tally: Tally,
+) -> str | None:
+    """Do one round if there is anything to do; return what went wrong."""
+    with database.reading() as session:
+        rest = resting.find(session, settings.relay, clock())
+        strays = rounds.has_strays(session)
+        due = rounds.outbox_is_due(session, clock()) or bool(rounds.waiting_campaigns(session, clock()))
+    trouble = f"the relay rests until {rest.until:%H:%M:%S} UTC: {rest.reply}" if rest is not None and due else None
+    if strays or (due and rest is None):
+        lease = timedelta(seconds=settings.sending.lease_seconds)
+        with presence.present(database, now=clock, lease=lease) as me:
+            round = Round(database, settings, links, clock, stop, me, tally, Pace(settings.relay.per_second))
+            tally.add("recovered", round.commit(lambda session: _recover(session, me, lease, clock())))
+            if rest is None:
+                _carry(round)
+                trouble = round.trouble
+    _finish(database, clock, tally)
+    return trouble
+
+
+def _recover(session: Session, me: Presence, lease: timedelta, now: datetime) -> int:
+    presence.bury_dead(session, me, lease)
+    return claiming.recover(session, Delivery, now) + claiming.recover(session, OutboxMail, now)
+
+
+def _carry(round: Round) -> None:
+    round.troubled = True  # unknown yet: the first message that goes through wipes out what an earlier process left
+    carriers = [Carrier(round, number) for number in range(round.settings.relay.connections)]
+    threads = [threading.Thread(target=carrier.run, name=f"smtp-{carrier.number}") for carrier in carriers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _finish(database: Database, clock: Callable[[], datetime], tally: Tally) -> None:
+    """Mark the campaigns of which nothing is left to send."""
+    with database.reading() as session:
+        unfinished = exists().where(
+            Delivery.campaign_id == Campaign.id, Delivery.status.in_(campaign_progress.UNFINISHED)
+        )
+        done = session.scalars(select(Campaign.id).where(Campaign.status == CampaignStatus.SENDING, ~unfinished)).all()
+    for campaign_id in done:
+        with database.writing() as session:
+            if campaign_progress.finish_if_done(session, campaign_id, clock()):
+                tally.add("finished")
+
+
+def _summary(counts: Counter[str], trouble: str | None = None, standby: bool = False) -> Summary:
+    outbox = {word: count for word, count in counts.items() if word.startswith(rounds.OUTBOX)}
+    plain = {word: count for word, count in counts.items() if word not in outbox and word != "pending"}
+    sent = outbox.pop(f"{rounds.OUTBOX}_sent", 0)
+    return Summary(
+        **plain,
+        returned=counts["pending"],
+        outbox_sent=sent,
+        outbox_unsent=sum(outbox.values()),
+        trouble=trouble,
+        standby=standby,
+    )
