@@ -19,6 +19,9 @@ from outreach.emails.markdown import markdown_to_html, markdown_to_text
 from outreach.emails.model import BlockView, MailModel, MergeFields, Sender, SpotlightView, greeting_for, why_for
 from outreach.emails.rendering import Renderer
 
+# Width, dark, with pictures.
+ALL = ((640, False, True), (360, False, True), (640, True, True), (360, True, True), (640, False, False))
+README = ((640, False, True), (360, True, True))
 ROOT = Path(__file__).parents[1]
 
 
@@ -184,7 +187,7 @@ def photograph(browser: Browser, html: str, file: Path, width: int, *, dark: boo
     page = browser.new_page(
         viewport={"width": width, "height": height or 800},
         color_scheme="dark" if dark else "light",
-        device_scale_factor=1 if width > 400 else 2,
+        device_scale_factor=1 if width > 400 else 1.5,
     )
     page.route(
         "https://pictures.example/*",
@@ -210,16 +213,16 @@ def main(folder: Path, *, readme: bool) -> None:
             )
             if readme and name != "monthly":
                 continue
-            shots = ((640, False, True), (360, False, True), (640, True, True), (360, True, True), (640, False, False))
-            for width, dark, pictures in shots[:2] if readme else shots:
+            for width, dark, pictures in README if readme else ALL:
                 kind = f"{name}-{width}" + "-dark" * dark + "-bare" * (not pictures)
                 file = folder / (f"newsletter-{'desktop' if width > 400 else 'phone'}.png" if readme else f"{kind}.png")
-                height = (1500 if width > 400 else 780) if readme else 0
+                height = 1500 if readme else 0
                 photograph(browser, rendered.html, file, width, dark=dark, pictures=pictures, height=height)
                 if readme:
                     Image.open(file).convert("RGB").quantize(128).save(file, optimize=True)
-            (folder / f"{name}.html").write_text(rendered.html) if not readme else None
-            (folder / f"{name}.txt").write_text(rendered.text) if not readme else None
+            if not readme:
+                (folder / f"{name}.html").write_text(rendered.html)
+                (folder / f"{name}.txt").write_text(rendered.text)
             print(name, len(rendered.html.encode()), "bytes of HTML")
         browser.close()
 

@@ -19,9 +19,9 @@ SUBJECT_LENGTH = 78
 
 _ALWAYS = {"why": "the law wants the reader told why he gets this", "unsubscribe_url": "the mail has no way out"}
 _FOOTERS = {"body.mjml": "_parts/footer.mjml", "body.txt": "_parts/footer.txt"}
-_IMAGE = re.compile(r"<img\b((?:\"[^\"]*\"|'[^']*'|[^\"'>])*)>", re.IGNORECASE)
+_IMAGE = re.compile(r"<img\b((?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+)>", re.IGNORECASE)
 _ALT = re.compile(r"""\balt\s*=\s*(?:"[^"]*"|'[^']*')""", re.IGNORECASE)
-_LINK = re.compile(r"<a\b((?:\"[^\"]*\"|'[^']*'|[^\"'>])*)>(.*?)</a>", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"<a\b((?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+)>(.*?)</a>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _HEADING = re.compile(r"<h1\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")

@@ -17,7 +17,7 @@ SCHEMES = ("http", "https", "mailto", "tel")
 
 _TOKEN = re.compile(
     r"<!--(?P<comment>.*?)-->"
-    r"|<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*)(?P<attributes>(?:\"[^\"]*\"|'[^']*'|[^\"'<>])*)>"
+    r"|<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*)(?P<attributes>(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+)>"
     r"|(?P<raw><)",
     re.DOTALL,
 )
@@ -29,15 +29,16 @@ _MJ_TAGS = (
     "mj-social-element mj-spacer mj-table mj-text mj-wrapper"
 )
 _MJ = frozenset(_MJ_TAGS.split())
-_IMAGE = re.compile(r"<img\b(?:\"[^\"]*\"|'[^']*'|[^\"'>])*>", re.IGNORECASE)
+_IMAGE = re.compile(r"<img\b(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
 _ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
 _NO_LANG = ' lang="und"'
-_OPENED = re.compile(r"<[a-zA-Z](?:\"[^\"]*\"|'[^']*'|[^\"'<>])*>")
+_OPENED = re.compile(r"<[a-zA-Z](?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _EMPTY_TITLE = re.compile(r"<title>\s*</title>", re.IGNORECASE)
-_TARGET = re.compile(r"""(?<![\w-])(href|src|background|action)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_TARGETS = frozenset(["href", "src", "action"])
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEAD = re.compile(r"<head\b.*?</head>|<style\b.*?</style>", re.DOTALL | re.IGNORECASE)
-_ANY_TAG = re.compile(r"<(?:\"[^\"]*\"|'[^']*'|[^\"'>])*>")
+_ANY_TAG = re.compile(r"<(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")
 
 
@@ -105,7 +106,13 @@ def finish(html: str, language: str, title: str) -> str:
 
 def targets(html: str) -> list[tuple[str, str]]:
     """List every address in a page: (attribute, address as a mail program reads it), in order."""
-    return [(m[1].lower(), entities.unescape(m[2] if m[2] is not None else m[3])) for m in _TARGET.finditer(html)]
+    found = []
+    for tag in _OPENED.findall(html):
+        lowered = tag.lower()
+        if any(name in lowered for name in _TARGETS):
+            pairs = ((name.lower(), double or single) for name, double, single in _ATTRIBUTE.findall(tag))
+            found += [(name, entities.unescape(address)) for name, address in pairs if name in _TARGETS]
+    return found
 
 
 def links_in(html: str) -> list[str]:

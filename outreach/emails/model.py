@@ -128,30 +128,30 @@ def greeting_for(first_name: str, last_name: str, kind: str, language: str = "nl
     return f"Beste {name}" if credible and kind != "role" else "Beste mevrouw, meneer"
 
 
-def why_for(basis: str, source: str, obtained_on: date, language: str = "nl") -> str:
+def why_for(basis: str, source: str, obtained_on: date | None, language: str = "nl") -> str:
     """Say in one or two sentences why this address gets this mail: legal basis, source and date (GDPR art. 14)."""
     texts = _WHY.get(language, _WHY["nl"])
     if basis not in texts:
         raise Refusal(f"legal basis {basis!r} has no text to explain it in a mail; known: {', '.join(sorted(texts))}")
     named = fold(source) or ("not recorded" if language == "en" else "niet vermeld")
-    return texts[basis].format(
-        source=named, day=format_date(obtained_on, "d MMMM y", locale="en" if language == "en" else "nl")
-    )
+    english = language == "en"
+    day = format_date(obtained_on, "d MMMM y", locale="en" if english else "nl") if obtained_on else ""
+    return texts[basis].format(source=named, day=f"{' on' if english else ' op'} {day}" if day else "")
 
 
 _WHY = {
     "nl": {
-        "consent": "U ontvangt deze nieuwsbrief omdat u er op {day} toestemming voor gaf (bron: {source}).",
+        "consent": "U ontvangt deze nieuwsbrief omdat u er{day} toestemming voor gaf (bron: {source}).",
         "customer": "U ontvangt deze nieuwsbrief omdat uw bedrijf klant is bij ons. "
-        "We kregen uw adres op {day} (bron: {source}).",
+        "We kregen uw adres{day} (bron: {source}).",
         "role_address": "U ontvangt deze nieuwsbrief op het algemene, onpersoonlijke adres van uw onderneming. "
-        "We namen dat adres op {day} op (bron: {source}).",
+        "We namen dat adres{day} op (bron: {source}).",
     },
     "en": {
-        "consent": "You receive this newsletter because you agreed to it on {day} (source: {source}).",
+        "consent": "You receive this newsletter because you agreed to it{day} (source: {source}).",
         "customer": "You receive this newsletter because your company is a customer of ours. "
-        "We got your address on {day} (source: {source}).",
+        "We got your address{day} (source: {source}).",
         "role_address": "You receive this newsletter at the general, impersonal address of your company. "
-        "We recorded that address on {day} (source: {source}).",
+        "We recorded that address{day} (source: {source}).",
     },
 }
