@@ -178,13 +178,13 @@ def _as_written(data: Any, location: Location) -> Location:
     """Return `location` without the parts that a short form left out, such as the 0 of a lone value for a list."""
     written: list[str | int] = []
     for part in location:
-        if not isinstance(data, dict if isinstance(part, str) else list):
+        if isinstance(part, str) and isinstance(data, dict):
+            data = data.get(part, {})
+        elif isinstance(part, int) and isinstance(data, list):
+            data = data[part]
+        else:
             continue
         written.append(part)
-        try:
-            data = data[part]
-        except (KeyError, IndexError):
-            data = {}
     return tuple(written)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Row, func, select, text
+from sqlalchemy import Column, ColumnElement, func, select
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -54,7 +54,7 @@ def matching(
     key: InstrumentedAttribute[Any],
     values: Sequence[Any],
     *conditions: ColumnElement[bool],
-) -> Iterator[Row[Any]]:
+) -> Iterator[tuple[Any, ...]]:
     """Yield `columns` of the rows whose `key` is among `values`; in no order.
 
     A table smaller than the list is read whole, which spares a first import all its look-ups.
@@ -62,15 +62,18 @@ def matching(
     if not values:
         return
     statement = select(*columns).where(*conditions)
-    size = session.scalar(select(func.count()).select_from(select(key).limit(len(values)).subquery()))
+    size = session.scalar(
+        select(func.count()).select_from(select(key).where(*conditions).limit(len(values)).subquery())
+    )
     if size is not None and size < len(values):
         wanted = set(values)
         for row in session.execute(select(key, *columns).where(*conditions)):
             if row[0] in wanted:
-                yield row[1:]  # type: ignore[misc]
+                yield tuple(row[1:])
         return
     for start in range(0, len(values), CHUNK):
-        yield from session.execute(statement.where(key.in_(values[start : start + CHUNK])))
+        for row in session.execute(statement.where(key.in_(values[start : start + CHUNK]))):
+            yield tuple(row)
 
 
 def take_ids(session: Session, table: SqlTable, count: int) -> Sequence[int]:
@@ -123,11 +126,8 @@ def _encoded(
     for column, values in zip(columns, by_column, strict=True):
         process = column.type.dialect_impl(dialect).bind_processor(dialect)
         # bytes pass through as they are: the drivers take them, and a table of hashes would only fill memory.
-        plain = process is None or column.type.python_type is bytes
-        turned.append(values if plain else map(Memo(process).__getitem__, values))
+        if process is None or column.type.python_type is bytes:
+            turned.append(values)
+        else:
+            turned.append(map(Memo(process).__getitem__, values))
     return zip(*turned, strict=True)
-
-
-def analyse(session: Session) -> None:
-    """Let the planner know the new sizes; otherwise a first big import leaves it with figures of an empty table."""
-    session.execute(text("ANALYZE"))

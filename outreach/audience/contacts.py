@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -173,10 +174,8 @@ def find(session: Session, text: str, key: bytes) -> list[Contact]:
 
 def _matches(wanted: str, key: bytes) -> Iterable[ColumnElement[bool]]:
     if "@" in wanted.strip("@"):
-        try:
+        with suppress(AddressError):
             yield Contact.address_hash == hash_address(key, parse_address(wanted).address)
-        except AddressError:
-            pass
     yield _contains(Contact.address, wanted)
     name = Contact.first_name.concat(" ").concat(Contact.last_name)
     for column in (name, Contact.first_name, Contact.last_name, Company.name):
@@ -191,9 +190,8 @@ def _matches(wanted: str, key: bytes) -> Iterable[ColumnElement[bool]]:
 
 
 def _contains(column: Any, text: str) -> ColumnElement[bool]:
-    return func.lower(column).contains(text.lower() if text.isascii() else text, autoescape=True) | column.contains(
-        text, autoescape=True
-    )
+    lower = text.lower() if text.isascii() else text
+    return or_(func.lower(column).contains(lower, autoescape=True), column.contains(text, autoescape=True))
 
 
 def of_address(session: Session, address: str, key: bytes) -> list[Contact]:

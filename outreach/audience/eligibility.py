@@ -30,6 +30,8 @@ from outreach.settings import Settings
 
 # The window of the limit that a contact chose itself on the preference page.
 MONTH = timedelta(days=30)
+# It may or may not have gone; to the person it counts as a mail.
+UNSURE = (DeliveryStatus.SENDING, DeliveryStatus.UNCERTAIN)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ def refusal(policy: Policy) -> ColumnElement[str | None]:
         (_is_capped(policy), SkipReason.FREQUENCY_CAP.value),
         else_=null(),
     )
+
+
+def mailed_since(since: datetime | None) -> ColumnElement[bool]:
+    """Return whether a row of `Delivery` is a mail that went out, or perhaps did, at or after `since` (None: ever)."""
+    if since is None:
+        return Delivery.status.in_((DeliveryStatus.SENT, *UNSURE))
+    sent = and_(Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since)
+    return or_(sent, and_(Delivery.status.in_(UNSURE), Delivery.status_at >= since))
 
 
 def _is_suppressed() -> ColumnElement[bool]:
@@ -114,8 +124,7 @@ def _mails(
 ) -> ColumnElement[int]:
     # Two counts, so that the many `sent` rows of an address are a range of ix_delivery_address_status.
     sent = and_(Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since)
-    unsure = (DeliveryStatus.SENDING, DeliveryStatus.UNCERTAIN)
-    under_way = and_(Delivery.status.in_(unsure), Delivery.status_at >= since)
+    under_way = and_(Delivery.status.in_(UNSURE), Delivery.status_at >= since)
     table: FromClause = Delivery.__table__
 
     def count(which: ColumnElement[bool]) -> ColumnElement[int]:

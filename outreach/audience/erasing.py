@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.audience import bulk, suppressing
@@ -43,7 +43,7 @@ class Erased:
 
 
 def erase(session: Session, address: str, *, key: bytes, actor: str, now: datetime) -> Erased:
-    """Empty every row that says who an address belongs to, cancel what is still to be sent, and suppress it for good."""
+    """Empty every row that says who an address belongs to, cancel what is still to be sent, and suppress it."""
     bulk.hold(session)
     address_hash = hash_address(key, address)
     reason = SuppressionReason.ERASED
@@ -78,7 +78,7 @@ def _cancel_deliveries(session: Session, address_hash: bytes, ids: list[int], no
 
 
 def _scrub_deliveries(session: Session, address: str, ids: list[int]) -> None:
-    """Cut the link from what was sent to the address, which the suppression still knows; what is on the wire keeps it."""
+    """Cut the link from what was sent to the address, which the suppression knows; what is on the wire keeps it."""
     for delivery in session.scalars(select(Delivery).where(Delivery.contact_id.in_(ids))):
         delivery.reply = _without(address, delivery.reply)
         if delivery.status is not DeliveryStatus.SENDING:
@@ -108,13 +108,10 @@ def _scrub_leads(session: Session, address: str) -> list[int]:
 
 
 def _scrub_outbox(session: Session, address: str, leads: list[int], now: datetime) -> int:
-    """Stop and empty mail to the person, and empty the notices of the person's leads once they are out.
-
-    A notice that still waits goes out empty of nothing: it is stopped, since its text names the person.
-    """
+    """Stop and empty mail to the person, and the notices of the person's leads, since their text names the person."""
     keys = [OutboxMail.key.regexp_match(rf"^lead[^0-9]*{lead}([^0-9]|$)") for lead in leads]
     mine = same_address(OutboxMail.recipient, address)
-    rows = session.scalars(select(OutboxMail).where(_any([mine, *keys]))).all()
+    rows = session.scalars(select(OutboxMail).where(or_(mine, *keys))).all()
     for mail in rows:
         if mail.status in (OutboxStatus.PENDING, OutboxStatus.DEFERRED):
             mail.status, mail.reason, mail.status_at, mail.retry_at = OutboxStatus.FAILED, "erased", now, None
@@ -124,3 +121,8 @@ def _scrub_outbox(session: Session, address: str, leads: list[int], now: datetim
         if mail.recipient.lower() == address.lower():
             mail.recipient = NOBODY
     return len(rows)
+
+
+def _without(address: str, text: str | None) -> str | None:
+    """Return a text in which the address no longer stands, in whatever case."""
+    return text and re.sub(re.escape(address), "[erased]", text, flags=re.IGNORECASE)

@@ -103,8 +103,8 @@ def reasons(session: Session, hashes: Sequence[bytes]) -> Iterable[tuple[bytes, 
     """Yield hash and reason of those of `hashes` that are suppressed."""
     columns = (Suppression.address_hash, Suppression.reason)
     live = Suppression.lifted_at.is_(None)
-    for row in bulk.matching(session, columns, Suppression.address_hash, hashes, live):
-        yield row[0], row[1]
+    for found in bulk.matching(session, columns, Suppression.address_hash, hashes, live):
+        yield found[0], found[1]
 
 
 def lift(session: Session, address_hash: bytes, *, by: str, reason: str, now: datetime, opted_in: bool = False) -> bool:
