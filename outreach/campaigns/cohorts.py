@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, func, literal, select
 from sqlalchemy.orm import Session
@@ -44,7 +43,7 @@ def merge(companies: CompaniesByCells, minimum: int) -> list[Group]:
     The same cells give the same groups, whatever their order. Only if all cells together hold fewer, the one group
     returned does.
     """
-    cells = sorted({cell for together in companies for cell in together}, key=_order)
+    cells = sorted({cell for together in companies for cell in together}, key=cell_order)
     groups: list[tuple[Cell, ...]] = []
     left: list[tuple[Cell, ...]] = []
     for province in dict.fromkeys(province for province, _ in cells):
@@ -57,8 +56,8 @@ def merge(companies: CompaniesByCells, minimum: int) -> list[Group]:
     groups += done
     for remainder in rest:
         groups = _joined(groups, remainder, companies)
-    made = [Group(tuple(sorted(group, key=_order)), distinct(companies, group)) for group in groups]
-    return sorted(made, key=lambda group: _order(group.cells[0]))
+    made = [Group(tuple(sorted(group, key=cell_order)), distinct(companies, group)) for group in groups]
+    return sorted(made, key=lambda group: cell_order(group.cells[0]))
 
 
 def distinct(companies: CompaniesByCells, cells: Iterable[Cell]) -> int:
@@ -67,7 +66,22 @@ def distinct(companies: CompaniesByCells, cells: Iterable[Cell]) -> int:
     return sum(count for together, count in companies.items() if not wanted.isdisjoint(together))
 
 
-def companies_by_cells(session: Session, mailed: Select[Any]) -> Counter[frozenset[Cell]]:
+def contacts_by_cell(session: Session, mailed: Select[int, str | None, str | None]) -> dict[Cell, int]:
+    """Count those who are mailed by cell; `mailed` as for `companies_by_cells`."""
+    rows = mailed.subquery()
+    query = select(rows.c.province_nis, rows.c.section_2025, func.count())
+    found = session.execute(query.group_by(rows.c.province_nis, rows.c.section_2025))
+    return {(province, section): count for province, section, count in found}
+
+
+def planned(session: Session, mailed: Select[int, str | None, str | None], minimum: int) -> dict[Group, int]:
+    """Return the cohorts of those who are mailed, each with its number of contacts."""
+    contacts = contacts_by_cell(session, mailed)
+    groups = merge(companies_by_cells(session, mailed), minimum)
+    return {group: sum(contacts[cell] for cell in group.cells) for group in groups}
+
+
+def companies_by_cells(session: Session, mailed: Select[int, str | None, str | None]) -> Counter[frozenset[Cell]]:
     """Count the companies of those who are mailed by the cells their recipients are in.
 
     `mailed` has the columns company_id, province_nis and section_2025. Companies in one cell, nearly all, are counted
@@ -130,12 +144,13 @@ def _joined(
     if not groups:
         return [remainder]
     chosen = min(
-        groups, key=lambda group: (len(group) == 1, distinct(companies, group), _order(min(group, key=_order)))
+        groups, key=lambda group: (len(group) == 1, distinct(companies, group), cell_order(min(group, key=cell_order)))
     )
     return [group + remainder if group is chosen else group for group in groups]
 
 
-def _order(cell: Cell) -> tuple[bool, str, bool, str]:
+def cell_order(cell: Cell) -> tuple[bool, str, bool, str]:
+    """Order cells by province, then section; the unknown ones last."""
     province, section = cell
     return province is None, province or "", section is None, section or ""
 

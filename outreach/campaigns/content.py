@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outreach.campaigns.cohorts import Group, cell_order
 from outreach.campaigns.frozen import Frozen
 from outreach.campaigns.spec import SpotlightSpec
 from outreach.catalogue.matching import Candidate, Cell, choose
@@ -77,6 +79,22 @@ def choose_content(
         shown |= {spotlight.service_id for spotlight in spotlights}
         blocks.append(Block(block.block, tuple(spotlights)))
     return Content(tuple(blocks), {})
+
+
+def choose_all(
+    frozen: Frozen, groups: Mapping[Group, int], exposure: Mapping[int, int], gone: Collection[int] = frozenset()
+) -> dict[Group, Content]:
+    """Choose the services of every cohort, given its recipients; the same for the preview and for the freeze.
+
+    The largest first, so that the small ones even out the exposure.
+    """
+    counted = Counter(exposure)
+    chosen: dict[Group, Content] = {}
+    for group, recipients in sorted(groups.items(), key=lambda pair: (-pair[1], cell_order(pair[0].cells[0]))):
+        content = chosen[group] = choose_content(frozen, group.cells, counted, gone)
+        for block in content.blocks:
+            counted.update({spotlight.service_id: recipients for spotlight in block.spotlights})
+    return chosen
 
 
 def targets(frozen: Frozen, content: Content, links: Links) -> list[Target]:

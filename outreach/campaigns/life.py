@@ -134,12 +134,8 @@ def approve(
 ) -> Approval:
     """Freeze exactly what was submitted. Refused to who submitted it, and if a part changed since."""
     if campaign.status is S.IN_REVIEW:
-        _refuse_own(campaign, by, approve_own)
-        if changed := changed_parts(campaign.submitted_digests or {}, frozen.digests()):
-            raise Refusal(
-                f"campaign {campaign.name!r}: changed since it was submitted: {', '.join(changed)}. "
-                f"Look again and submit it again (`outreach campaign submit {campaign.name}`)"
-            )
+        refuse_own(campaign, by, approve_own)
+        refuse_changed(campaign, frozen)
     unchanged = Campaign.submitted_at == campaign.submitted_at
     _move(session, campaign, "approved", (S.IN_REVIEW,), S.APPROVED, unchanged)
     store_pictures(session, frozen, now)
@@ -224,6 +220,32 @@ def stop_waiting(session: Session, campaign_id: int, now: datetime) -> int:
     return result.rowcount
 
 
+def require(campaign: Campaign, verb: str, *origins: CampaignStatus) -> None:
+    """Refuse a step that the campaign's state doesn't allow, before the work for it is done."""
+    if campaign.status not in origins:
+        raise Refusal(_why_not(campaign, verb, origins))
+
+
+def refuse_own(campaign: Campaign, by: str, approve_own: bool) -> None:
+    """Refuse an approval by who submitted the campaign, unless the team is one person (`sending.approve_own`)."""
+    if approve_own or campaign.submitted_by is None:
+        return
+    if by.strip().casefold() == campaign.submitted_by.strip().casefold():
+        raise Refusal(
+            f"campaign {campaign.name!r} was submitted by {campaign.submitted_by}: somebody else approves it "
+            "(on the command line `--as NAME`), or a team of one sets [sending] approve_own = true"
+        )
+
+
+def refuse_changed(campaign: Campaign, frozen: Frozen) -> None:
+    """Refuse to approve anything but what was submitted and checked."""
+    if changed := changed_parts(campaign.submitted_digests or {}, frozen.digests()):
+        raise Refusal(
+            f"campaign {campaign.name!r}: changed since it was submitted: {', '.join(changed)}. "
+            f"Look at it and submit it again: `outreach campaign submit {campaign.name}`"
+        )
+
+
 def find(session: Session, name: str) -> Campaign:
     """Return the campaign with this name; NotFound names those that look like it."""
     campaign = session.scalar(select(Campaign).where(Campaign.name == name))
@@ -296,16 +318,6 @@ def _why_not(campaign: Campaign, verb: str, origins: tuple[CampaignStatus, ...])
         f"campaign {campaign.name!r} is {campaign.status.value} and can't be {verb} (that takes {wanted}): "
         f"{_WAYS_OUT[campaign.status]}"
     )
-
-
-def _refuse_own(campaign: Campaign, by: str, approve_own: bool) -> None:
-    if approve_own or campaign.submitted_by is None:
-        return
-    if by.strip().casefold() == campaign.submitted_by.strip().casefold():
-        raise Refusal(
-            f"campaign {campaign.name!r} was submitted by {campaign.submitted_by}: somebody else approves it "
-            "(`--as NAME`), or a team of one sets sending.approve_own = true"
-        )
 
 
 def _columns(spec: CampaignSpec, sending: SendingSettings) -> dict[str, Any]:

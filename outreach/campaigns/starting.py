@@ -6,7 +6,6 @@ one gets past that row. What a person must decide first pauses the campaign inst
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from outreach.audience.eligibility import policy_of
 from outreach.campaigns import cohorts, life, selection
 from outreach.campaigns.cohorts import Group
-from outreach.campaigns.content import Content, Target, choose_content, with_codes
+from outreach.campaigns.content import Content, Target, choose_all, with_codes
 from outreach.campaigns.frozen import Frozen
 from outreach.catalogue import matching
 from outreach.errors import Refusal
@@ -203,13 +202,8 @@ def _make_cohorts(
     pending = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.PENDING)
     mailed = select(Delivery.company_id, Delivery.province_nis, Delivery.section_2025).where(*pending)
     minimum = settings.tracking.min_cohort
-    groups = cohorts.merge(cohorts.companies_by_cells(session, mailed), minimum)
-    per_cell = select(Delivery.province_nis, Delivery.section_2025, func.count()).where(*pending)
-    contacts = {
-        (province, section): count
-        for province, section, count in session.execute(per_cell.group_by(Delivery.province_nis, Delivery.section_2025))
-    }
-    made = {group: _cohort(campaign, number, group, contacts) for number, group in enumerate(groups, 1)}
+    sizes = cohorts.planned(session, mailed, minimum)
+    made = {group: _cohort(campaign, number, group, size) for number, (group, size) in enumerate(sizes.items(), 1)}
     session.add_all(made.values())
     session.flush()
     _assign(session, campaign.id, made)
@@ -217,7 +211,7 @@ def _make_cohorts(
     return len(made)
 
 
-def _cohort(campaign: Campaign, number: int, group: Group, contacts: dict[matching.Cell, int]) -> Cohort:
+def _cohort(campaign: Campaign, number: int, group: Group, contact_count: int) -> Cohort:
     return Cohort(
         campaign_id=campaign.id,
         number=number,
@@ -226,7 +220,7 @@ def _cohort(campaign: Campaign, number: int, group: Group, contacts: dict[matchi
         province_nis=group.province,
         section_2025=group.section,
         company_count=group.companies,
-        contact_count=sum(contacts[cell] for cell in group.cells),
+        contact_count=contact_count,
     )
 
 
@@ -252,23 +246,24 @@ def _assign(session: Session, campaign_id: int, made: dict[Group, Cohort]) -> No
 def _show(
     session: Session, frozen: Frozen, made: dict[Group, Cohort], minimum: int, links: Links, now: datetime
 ) -> None:
-    """Choose the services of each cohort; the largest first, so that the small ones even out the exposure."""
-    there = {candidate.id for candidate in matching.candidates(session)}
-    gone = {candidate.id for candidate in frozen.candidates} - there
-    exposure = Counter(matching.exposures_so_far(session))
-    for group, cohort in sorted(made.items(), key=lambda pair: (-pair[1].contact_count, pair[1].number)):
-        try:
-            content = choose_content(frozen, group.cells, exposure, gone)
-        except Refusal as refusal:
-            raise _Obstacle(PauseKind.CONTENT, str(refusal)) from refusal
-        for block in content.blocks:
-            exposure.update({spotlight.service_id: cohort.contact_count for spotlight in block.spotlights})
+    """Choose the services of each cohort, and write down what it is shown and where its links lead."""
+    sizes = {group: cohort.contact_count for group, cohort in made.items()}
+    try:
+        chosen = choose_all(frozen, sizes, matching.exposures_so_far(session), withdrawn(session, frozen))
+    except Refusal as refusal:
+        raise _Obstacle(PauseKind.CONTENT, str(refusal)) from refusal
+    for group, cohort in made.items():
         # Where even the whole audience is too few to hide in, a link says which campaign and nothing more.
         linked = cohort.id if group.companies >= minimum else None
-        content = _with_links(session, frozen, content, cohort, linked, links)
+        content = _with_links(session, frozen, chosen[group], cohort, linked, links)
         _record_exposures(session, content, cohort, now)
         cohort.content = content.to_json()
     session.flush()
+
+
+def withdrawn(session: Session, frozen: Frozen) -> set[int]:
+    """Return the ids of the services that were withdrawn, or take no customers any more, since approval."""
+    return {candidate.id for candidate in frozen.candidates} - {c.id for c in matching.candidates(session)}
 
 
 def _with_links(

@@ -1,0 +1,218 @@
+"""What must not be sent: every reason at once, so that a campaign is mended in one go."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy.orm import Session
+
+from outreach.audience.eligibility import policy_of
+from outreach.belgium.numbers import parse_enterprise_number
+from outreach.campaigns import previewing, selection
+from outreach.campaigns.composing import sample_fields
+from outreach.campaigns.content import Block, Content
+from outreach.campaigns.frozen import Frozen, gather
+from outreach.campaigns.life import shown_time
+from outreach.campaigns.mailing import headers
+from outreach.campaigns.previewing import Plan, preview_model
+from outreach.campaigns.selection import AudienceCount
+from outreach.campaigns.sources import Sources
+from outreach.campaigns.spec import CampaignSpec, send_time, wished_time
+from outreach.catalogue import matching
+from outreach.catalogue.matching import Cell
+from outreach.emails import checking as mails
+from outreach.emails.assembly import Headers, Mailbox, assemble, message_id
+from outreach.emails.rendering import Renderer
+from outreach.errors import Refusal
+from outreach.links import Links
+from outreach.models import Campaign
+
+# Cohorts differ in little more than their services: the largest few show what is wrong with any.
+SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Something that keeps a campaign from being sent, or (as a warning) that somebody should know."""
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found: reasons against sending, warnings, and what would be sent to whom and when."""
+
+    name: str
+    reasons: tuple[Reason, ...]
+    warnings: tuple[Reason, ...]
+    send_at: datetime | None
+    wished_at: datetime | None
+    audience: AudienceCount | None
+    cohorts: int
+    frozen: Frozen | None = field(repr=False)
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether office hours or a holiday moved the time that was asked for."""
+        return self.send_at != self.wished_at
+
+
+class CheckFailed(Refusal):
+    """A campaign that must not be sent as it is; `reasons` says why."""
+
+    def __init__(self, checked: Checked) -> None:
+        lines = [f"campaign {checked.name!r} can't be sent as it is:", *(f"- {reason}" for reason in checked.reasons)]
+        super().__init__("\n".join(lines))
+        self.reasons = checked.reasons
+
+
+def check(session: Session, campaign: Campaign | CampaignSpec, *, sources: Sources, now: datetime) -> list[Reason]:
+    """Return every reason why a campaign must not be sent as it is."""
+    return list(examine(session, campaign, sources=sources, now=now).reasons)
+
+
+def examine(session: Session, campaign: Campaign | CampaignSpec, *, sources: Sources, now: datetime) -> Checked:
+    """Check a campaign by bringing its parts together, counting its audience and rendering its mails."""
+    spec = campaign if isinstance(campaign, CampaignSpec) else CampaignSpec.from_json(campaign.spec)
+    campaign_id = campaign.id if isinstance(campaign, Campaign) else None
+    reasons = [*_time(spec, sources, now), *_sender(sources)]
+    warnings = list(_site(sources))
+    frozen, complaints = gather(session, spec, sources)
+    reasons += [Reason("file", str(complaint)) for complaint in complaints]
+    reasons += _services(session, spec)
+    audience, plan = None, None
+    if frozen is not None:
+        audience = selection.count(session, frozen.segment, policy_of(sources.settings, spec.topic, now, campaign_id))
+        reasons += _audience(audience)
+        try:
+            plan = previewing.plan(session, frozen, sources.settings, now, campaign_id)
+        except Refusal as refusal:
+            reasons.append(Reason("spotlights", str(refusal)))
+    if frozen is not None and plan is not None:
+        warnings += _thin(spec, plan)
+        for found, severe in _mails(frozen, plan, sources.links, now):
+            (reasons if severe else warnings).append(found)
+    return Checked(
+        name=spec.name,
+        reasons=tuple(dict.fromkeys(reasons)),
+        warnings=tuple(dict.fromkeys(warnings)),
+        send_at=send_time(spec, sources.settings.sending),
+        wished_at=wished_time(spec),
+        audience=audience,
+        cohorts=len(plan.sizes) if plan else 0,
+        frozen=frozen,
+    )
+
+
+def _time(spec: CampaignSpec, sources: Sources, now: datetime) -> Iterator[Reason]:
+    send_at = send_time(spec, sources.settings.sending)
+    if send_at is None:
+        yield Reason("time", "no time is set: add send_at, e.g. `send_at: 2027-03-02 10:00` (Brussels time)")
+    elif send_at <= now:
+        yield Reason("time", f"send_at {shown_time(send_at)} is past (it is {shown_time(now)}): write a later time")
+
+
+def _sender(sources: Sources) -> Iterator[Reason]:
+    sender = sources.settings.sender
+    wanted = {"name": sender.name, "address": sender.address, "email": sender.email}
+    for name, value in wanted.items():
+        if not value.strip():
+            yield Reason("sender", f"outreach.toml: [sender] {name} is empty; the law wants it in every mail")
+    if not sender.enterprise_number.strip():
+        yield Reason("sender", "outreach.toml: [sender] enterprise_number is empty; the law wants it in every mail")
+    else:
+        try:
+            parse_enterprise_number(sender.enterprise_number)
+        except ValueError as error:
+            yield Reason("sender", f"outreach.toml: [sender] enterprise_number: {error}")
+
+
+def _site(sources: Sources) -> Iterator[Reason]:
+    parts = urlsplit(sources.settings.site.url)
+    if parts.scheme == "http":
+        where = "on this machine only" if parts.hostname in ("127.0.0.1", "localhost", "::1") else "without TLS"
+        yield Reason("site", f"site.url {sources.settings.site.url} works {where}: one-click opting out takes https://")
+
+
+def _services(session: Session, spec: CampaignSpec) -> Iterator[Reason]:
+    slugs = [slug for block in spec.spotlights for slug in block.services]
+    if not slugs:
+        return
+    there = [candidate.slug for candidate in matching.candidates(session)]
+    for slug in slugs:
+        if slug not in there:
+            near = difflib.get_close_matches(slug, there, n=3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            yield Reason("spotlights", f"service {slug!r} isn't in the catalogue, or takes no customers now{hint}")
+
+
+def _audience(audience: AudienceCount) -> Iterator[Reason]:
+    if audience.contacts == 0:
+        yield Reason("audience", "the segment holds nobody: `outreach segment explain` shows which rule leaves no one")
+    elif audience.mailable == 0:
+        why = ", ".join(f"{count} {reason}" for reason, count in audience.by_reason.items())
+        yield Reason("audience", f"none of the {audience.contacts} contacts of the segment may be mailed: {why}")
+
+
+def _thin(spec: CampaignSpec, plan: Plan) -> Iterator[Reason]:
+    """Warn of blocks that show less, or something else, than their author asked for."""
+    for place, block in enumerate(spec.spotlights):
+        if not block.count:
+            continue
+        shown = [content.blocks[place].spotlights for content in plan.contents.values()]
+        fewer = sum(len(spotlights) < block.count for spotlights in shown)
+        if fewer:
+            text = f"block {block.block!r}: {fewer} of {len(shown)} cohorts get fewer than {block.count} services"
+            yield Reason("spotlights", text)
+        others = sum(any(spotlight.fallback for spotlight in spotlights) for spotlights in shown)
+        if others:
+            text = (
+                f"block {block.block!r}: {others} of {len(shown)} cohorts get services outside their sector or province"
+            )
+            yield Reason("spotlights", text)
+
+
+def _mails(frozen: Frozen, plan: Plan, links: Links, now: datetime) -> Iterator[tuple[Reason, bool]]:
+    """Render the mails of the largest cohorts and yield what is wrong with them, and whether that keeps them back."""
+    renderer = Renderer(frozen.template)
+    fields = sample_fields(frozen.spec.language, links)
+    for cells, content in _samples(frozen, plan):
+        try:
+            model = preview_model(frozen, cells, content, links)
+            rendered = renderer.render(model, fields)
+            assemble(_sample_headers(frozen, fields.unsubscribe_url, links, now), rendered)
+        except Refusal as refusal:
+            yield Reason("mail", str(refusal)), True
+            continue
+        for finding in mails.findings(frozen.template, model, rendered, fields):
+            text = f"{finding.where}: {finding.what}; {finding.mend}"
+            yield Reason("mail", text), finding.severity is mails.Severity.ERROR
+
+
+def _samples(frozen: Frozen, plan: Plan) -> list[tuple[tuple[Cell, ...], Content]]:
+    largest = sorted(plan.sizes, key=lambda group: -plan.sizes[group])[:SAMPLES]
+    if largest:
+        return [(group.cells, plan.contents[group]) for group in largest]
+    # Nobody would be mailed; the texts are looked at all the same.
+    nowhere: tuple[Cell, ...] = ((None, None),)
+    return [(nowhere, Content(tuple(Block(block.block, ()) for block in frozen.spec.spotlights), {}))]
+
+
+def _sample_headers(frozen: Frozen, unsubscribe_url: str, links: Links, now: datetime) -> Headers:
+    sender = frozen.sender
+    return headers(
+        sender,
+        frozen.spec,
+        recipient=Mailbox(sender.email or sender.from_address),
+        date=now,
+        message_id=message_id("check", frozen.spec.name, sender.domain, links.key),
+        unsubscribe_url=unsubscribe_url,
+    )

@@ -1,0 +1,44 @@
+"""Submitting and approving: nothing passes without the check, and what is approved is exactly what was submitted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from outreach.campaigns import life
+from outreach.campaigns.checking import Checked, CheckFailed, examine
+from outreach.campaigns.sources import Sources
+from outreach.models import Approval, Campaign, CampaignStatus
+
+
+def submit(session: Session, campaign: Campaign, *, sources: Sources, by: str, now: datetime) -> Checked:
+    """Check a campaign and hand it to a colleague; CheckFailed gives every reason against it at once."""
+    life.require(campaign, "submitted", CampaignStatus.DRAFT, CampaignStatus.IN_REVIEW)
+    checked = examine(session, campaign, sources=sources, now=now)
+    if checked.frozen is None or checked.reasons:
+        raise CheckFailed(checked)
+    life.submit(session, campaign, by=by, now=now, frozen=checked.frozen)
+    return checked
+
+
+def approve(session: Session, campaign: Campaign, *, sources: Sources, by: str, now: datetime) -> Approval:
+    """Check a campaign once more and freeze it as it was submitted."""
+    life.require(campaign, "approved", CampaignStatus.IN_REVIEW)
+    approve_own = sources.settings.sending.approve_own
+    life.refuse_own(campaign, by, approve_own)
+    checked = examine(session, campaign, sources=sources, now=now)
+    if checked.frozen is not None:
+        life.refuse_changed(campaign, checked.frozen)
+    if checked.frozen is None or checked.audience is None or checked.reasons:
+        raise CheckFailed(checked)
+    return life.approve(
+        session,
+        campaign,
+        by=by,
+        now=now,
+        frozen=checked.frozen,
+        audience_count=checked.audience.contacts,
+        mailable_count=checked.audience.mailable,
+        approve_own=approve_own,
+    )
