@@ -66,7 +66,9 @@ class Lead(Table):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(200))
     decision_note: Mapped[str | None] = mapped_column(Text)
+    notified_at: Mapped[datetime | None]  # when the enterprise was told; without it no reminder goes
     reminders: Mapped[int] = mapped_column(default=0)
+    import_key: Mapped[bytes | None] = mapped_column(unique=True)  # digest of the row it was imported from
     simulated: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (

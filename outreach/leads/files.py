@@ -1,0 +1,260 @@
+"""Leads from a list (CSV or XLSX): the good rows go in together, the faulty ones are handed back with their reasons.
+
+A row is known by a digest of what it says, so that importing a list again changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outreach.audience import rejects
+from outreach.audience.cells import parse_date
+from outreach.audience.filefaults import FileFault
+from outreach.audience.rejects import Reject
+from outreach.audience.tables import Table, read_table, row_fault
+from outreach.belgium.calendar import BRUSSELS
+from outreach.belgium.numbers import NumberError, parse_enterprise_number
+from outreach.belgium.places import fold
+from outreach.errors import NotFound, Refusal
+from outreach.leads import evidence as proofs
+from outreach.leads.deciding import confirm
+from outreach.leads.receiving import LeadForm, Origin, record
+from outreach.links import Links
+from outreach.models import Channel, Company, Enterprise, Lead, LeadStage, Service
+from outreach.settings import Settings
+
+COLUMNS = {
+    "company_name": ("bedrijf", "bedrijfsnaam", "naam bedrijf", "klant", "company", "company name", "naam"),
+    "enterprise_number": ("ondernemingsnummer", "kbo", "kbo-nummer", "btw-nummer", "company number"),
+    "enterprise": ("maatwerkbedrijf", "sociale onderneming"),
+    "service": ("dienst", "activiteit"),
+    "date": ("datum", "datum contact", "contact op", "day", "dag"),
+    "channel": ("kanaal", "hoe", "contactvorm"),
+    "person": ("contactpersoon", "persoon", "contact", "naam contactpersoon"),
+    "email": ("e-mail", "e-mailadres", "mail"),
+    "phone": ("telefoon", "tel", "gsm", "telefoonnummer"),
+    "message": ("bericht", "vraag", "opmerking", "opmerkingen", "nota", "remarks"),
+    "wanted_when": ("wanneer", "termijn", "when"),
+    "campaign": ("campagne", "nieuwsbrief", "declared campaign"),
+}
+_FIELDS = {fold(spelling): name for name, spellings in COLUMNS.items() for spelling in (name, *spellings)}
+_CHANNELS = {
+    fold(word): channel
+    for channel, words in {
+        Channel.FORM: ("form", "formulier", "website"),
+        Channel.REPLY: ("reply", "antwoord", "mail", "e-mail", "email"),
+        Channel.CALL: ("call", "telefoon", "telefonisch", "oproep", "tel", "phone"),
+        Channel.FAIR: ("fair", "beurs", "event", "evenement"),
+        Channel.IMPORT: ("import", "lijst", "list"),
+    }.items()
+    for word in words
+}
+
+
+@dataclass
+class LeadImport:
+    """What an import did, and the rows it refused."""
+
+    added: int = 0
+    merged: int = 0
+    unchanged: int = 0
+    refused: list[Reject] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    form: LeadForm
+    channel: Channel
+    day: date
+    campaign: str | None
+
+    def digest(self) -> bytes:
+        said = [*vars(self.form).values(), self.channel.value, self.day.isoformat(), self.campaign]
+        return hashlib.sha256(json.dumps(said).encode()).digest()[:16]
+
+
+def import_file(
+    session: Session,
+    path: Path,
+    *,
+    actor: str,
+    notify: bool = False,
+    confirmed_by: str | None = None,
+    links: Links,
+    settings: Settings,
+    now: datetime,
+    suppression_key: bytes | None = None,
+) -> LeadImport:
+    """Keep every good row as a lead; FileFault for a fault of the file. `confirmed_by` confirms the new ones at once.
+
+    Enterprises are told only with `notify`: a list is mostly about contacts that they know.
+    """
+    table = read_table(path, is_header=_is_header)
+    columns = _columns(table)
+    undo = rejects.opener(table.headers)
+    summary = LeadImport(headers=table.headers, delimiter=table.delimiter)
+    reader = _Reader(session, columns, now)
+    seen = {key for key in session.scalars(select(Lead.import_key)) if key}
+    for line, cells in table.rows:
+        cells = undo(cells) if undo else cells
+        try:
+            if fault := row_fault(table.headers, cells):
+                raise Refusal(fault)
+            row = reader.read(cells)
+            key = row.digest()
+            if key in seen:
+                summary.unchanged += 1
+                continue
+            proof = proofs.by_declaration(session, row.campaign)
+            origin = Origin(row.channel, end_of(row.day, now), actor, proof, notify=notify, import_key=key)
+            lead = record(
+                session, row.form, origin, links=links, settings=settings, now=now, suppression_key=suppression_key
+            )
+        except Refusal as refusal:
+            summary.refused.append(Reject(line, str(refusal), tuple(cells)))
+            continue
+        seen.add(key)
+        summary.merged += lead.stage is LeadStage.MERGED
+        summary.added += lead.stage is not LeadStage.MERGED
+        if confirmed_by and lead.stage is LeadStage.NEW:
+            confirm(session, lead.id, by=confirmed_by, now=now)
+    return summary
+
+
+def end_of(day: date, now: datetime) -> datetime:
+    """Return the last moment of a day in Brussels, or `now` on the day itself: the mail of that morning counts."""
+    return min(datetime.combine(day, time(23, 59, 59), tzinfo=BRUSSELS).astimezone(now.tzinfo), now)
+
+
+def _is_header(cells: list[str]) -> bool:
+    return sum(fold(cell) in _FIELDS for cell in cells) >= 2
+
+
+def _columns(table: Table) -> dict[str, int]:
+    columns: dict[str, int] = {}
+    for place, header in enumerate(table.headers):
+        name = _FIELDS.get(fold(header))
+        if name in columns:
+            what = f"the headers {table.headers[columns[name]]!r} and {header!r} both mean {name}"
+            raise FileFault(what, "Leave one out", path=table.path, line=table.header_line)
+        if name:
+            columns[name] = place
+    needed = [("company_name", "enterprise_number"), ("enterprise", "service"), ("date",)]
+    missing = [" or ".join(names) for names in needed if not any(name in columns for name in names)]
+    if missing:
+        what = f"there is no column for {' and for '.join(missing)}"
+        raise FileFault(what, f"Known: {', '.join(COLUMNS)}", path=table.path, line=table.header_line)
+    return columns
+
+
+class _Reader:
+    """Turns cells into what they mean."""
+
+    def __init__(self, session: Session, columns: Mapping[str, int], now: datetime) -> None:
+        self._session = session
+        self._columns = columns
+        self._today = now.astimezone(BRUSSELS).date()
+
+    def read(self, cells: list[str]) -> _Row:
+        """Return a row; Refusal lists everything that is wrong with it."""
+        value = {name: cells[place].strip() if place < len(cells) else "" for name, place in self._columns.items()}
+        faults: list[str] = []
+        number, enterprise_id, service_id, day, channel = None, None, None, self._today, Channel.IMPORT
+        try:
+            number = parse_enterprise_number(value["enterprise_number"]) if value.get("enterprise_number") else None
+        except NumberError as error:
+            faults.append(str(error))
+        try:
+            enterprise_id, service_id = offered(self._session, value.get("enterprise"), value.get("service"))
+        except Refusal as refusal:
+            faults.append(str(refusal))
+        try:
+            day = self._day(value["date"])
+        except ValueError as error:
+            faults.append(str(error))
+        if value.get("channel"):
+            channel = _CHANNELS.get(fold(value["channel"]), Channel.IMPORT)
+            if fold(value["channel"]) not in _CHANNELS:
+                faults.append(f"{value['channel']!r} is no channel; known: {', '.join(Channel)}")
+        name = value.get("company_name") or company_name(self._session, number)
+        if not name and not faults:
+            faults.append("the name of the company is missing, and its number is not known here")
+        if faults:
+            raise Refusal("; ".join(faults))
+        form = LeadForm(
+            company_name=name,
+            service_id=service_id,
+            enterprise_id=enterprise_id,
+            enterprise_number=number,
+            person=value.get("person") or None,
+            email=value.get("email") or None,
+            phone=value.get("phone") or None,
+            message=value.get("message", ""),
+            wanted_when=value.get("wanted_when") or None,
+        )
+        return _Row(form, channel, day, value.get("campaign") or None)
+
+    def _day(self, text: str) -> date:
+        if not text:
+            raise ValueError("the date is missing")
+        day = parse_date(text)
+        if day > self._today:
+            raise ValueError(f"the date {text!r} lies in the future")
+        return day
+
+
+def company_name(session: Session, number: str | None) -> str:
+    """Return the name of the company with an enterprise number, empty if it is not known here."""
+    try:
+        digits = parse_enterprise_number(number or "")
+    except NumberError:
+        return ""
+    return session.scalar(select(Company.name).where(Company.enterprise_number == digits)) or ""
+
+
+def offered(session: Session, enterprise: str | None, service: str | None) -> tuple[int, int | None]:
+    """Return enterprise and service by slug, number or exact name; NotFound or Refusal."""
+    found = _enterprise(session, enterprise) if enterprise else None
+    if not service:
+        if found is None:
+            raise Refusal("name the enterprise or the service")
+        return found.id, None
+    query = select(Service) if found is None else select(Service).where(Service.enterprise_id == found.id)
+    services = list(session.scalars(query))
+    matches = [each for each in services if each.slug == service] or [
+        each for each in services if fold(each.name) == fold(service)
+    ]
+    if not matches:
+        whose = f" of {found.name}" if found else ""
+        raise NotFound(f"{service!r} is no service{whose}: `outreach catalogue list` shows their slugs")
+    if len(matches) > 1:
+        raise Refusal(f"{service!r} is the name of several services: name the enterprise, or write the slug")
+    return matches[0].enterprise_id, matches[0].id
+
+
+def _enterprise(session: Session, text: str) -> Enterprise:
+    try:
+        number = parse_enterprise_number(text)
+    except NumberError:
+        number = ""
+    matches = [
+        each
+        for each in session.scalars(select(Enterprise))
+        if text == each.slug or number == each.enterprise_number or fold(text) == fold(each.name)
+    ]
+    exact = [each for each in matches if text == each.slug or number == each.enterprise_number] or matches
+    if len(exact) == 1:
+        return exact[0]
+    if exact:
+        raise Refusal(f"{text!r} is the name of several enterprises: write the slug or the enterprise number")
+    raise NotFound(f"{text!r} is no enterprise of the catalogue: `outreach catalogue list` shows them")
