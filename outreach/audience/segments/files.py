@@ -11,7 +11,7 @@ from typing import Any
 
 from outreach.audience.segments.rules import SegmentFile
 from outreach.documents import Location, parse_yaml, read_text, refuse, validate
-from outreach.errors import Complaint, NotFound, Refusal
+from outreach.errors import Complaint, FileRefused, NotFound, Refusal
 
 SUFFIX = ".yaml"
 MAX_DEPTH = 8
@@ -72,7 +72,10 @@ def parse(name: str, text: str, file: Path) -> Segment:
             raise refuse(file, line, f"all, any and not are nested more than {MAX_DEPTH} deep: split the segment")
     if len(document.lines) > MAX_ENTRIES:
         raise refuse(file, None, f"has {len(document.lines)} entries; at most {MAX_ENTRIES} are read")
-    rule = validate(SegmentFile, document)
+    try:
+        rule = validate(SegmentFile, document)
+    except FileRefused as refused:
+        raise FileRefused(sorted(refused.complaints, key=lambda complaint: complaint.line or 0)) from refused
     return Segment(name, rule.title, rule, text, file, document.lines)
 
 

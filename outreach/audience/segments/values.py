@@ -76,7 +76,9 @@ def sector(text: str, version: int) -> NaceCode:
     code = re.sub(r"[.\s]", "", text).upper()
     entry = nace(version, code)
     if entry is None:
-        raise ValueError(f"{text!r} does not exist in NACE-BEL {version}{_other_version(code, version)}; {_near(code)}")
+        raise ValueError(
+            f"{text!r} does not exist in NACE-BEL {version}{_other_version(code, version)}; {_near(code, version)}"
+        )
     return entry
 
 
@@ -107,20 +109,23 @@ def _other_version(code: str, version: int) -> str:
     return f" (it does in {other}: {entry.label_nl}; write sector: {{version: {other}, codes: [{entry.code!r}]}})"
 
 
-def _near(code: str) -> str:
-    """Name the nearest codes: those under the longest beginning that exists, else the sections."""
-    padded = f"0{code}" if code.isdigit() and nace(2025, f"0{code}") else None
-    if padded:
-        return f"did you mean {padded!r}?"
+def _near(code: str, version: int) -> str:
+    """Name the nearest codes: those under the longest beginning that exists, else how codes look."""
+    if code.isdigit() and nace(version, f"0{code}"):
+        return f"did you mean '0{code}'?"
     for end in range(len(code) - 1, 1, -1):
-        if parent := nace(2025, code[:end]):
+        if parent := nace(version, code[:end]):
             return f"near: {', '.join(_described(entry) for entry in (parent, *_under(parent)))}"
-    return "write a section letter (A to V) or a code such as 41 or 41.00"
+    return "write a section letter (A to V) or a code such as 41 or 25.11"
 
 
 def _under(parent: NaceCode) -> list[NaceCode]:
-    tails = [parent.code + str(digit) for digit in range(10)]
-    return [entry for tail in tails if (entry := nace(2025, tail))]
+    """Return the next level below; it may be two digits longer."""
+    for width in (1, 2):
+        tails = (f"{parent.code}{number:0{width}d}" for number in range(10**width))
+        if entries := [entry for tail in tails if (entry := nace(parent.version, tail))]:
+            return entries
+    return []
 
 
 def _described(entry: NaceCode) -> str:
