@@ -81,7 +81,10 @@ class CampaignLane:
 
     @cached_property
     def _check(self) -> Select[str | None, bytes | None]:
-        policy = eligibility.policy_of(self.settings, self.topic, self.now, self.campaign_id)
+        # The sender that was approved decides which legal bases count, as when the audience was frozen.
+        sender = self.settings.sender.model_copy(update={"type": self.mailing.sender.type})
+        settings = self.settings.model_copy(update={"sender": sender})
+        policy = eligibility.policy_of(settings, self.topic, self.now, self.campaign_id)
         allowed = select(eligibility.refusal(policy), Contact.address_hash)
         return allowed.join(Company, Company.id == Contact.company_id).where(Contact.id == bindparam("contact"))
 

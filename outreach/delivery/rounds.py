@@ -91,7 +91,9 @@ class Round:
     def halt(self, reason: str) -> None:
         """End the round for all connections; what is on the wire is finished first."""
         with self._guard:
-            self.trouble = self.trouble or reason
+            if self.trouble is None:
+                self.trouble = reason
+                log.warning("sending stops for now: %s", reason)
         self._halted.set()
 
     def wait(self, seconds: float) -> None:

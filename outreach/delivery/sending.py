@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
@@ -53,6 +53,17 @@ class Summary:
     def worked(self) -> bool:
         """Tell whether anything changed, so that there may be more to do."""
         return any(value for name, value in vars(self).items() if name not in ("trouble", "standby"))
+
+    @property
+    def handled(self) -> int:
+        """Return how many mails came to an end, or to their next pause."""
+        ends = self.sent + self.deferred + self.rejected + self.failed + self.uncertain + self.skipped
+        return ends + self.outbox_sent + self.outbox_unsent
+
+    def __add__(self, later: Summary) -> Summary:
+        """Add a later run; its trouble and standby count."""
+        counts = {name: value + getattr(later, name) for name, value in vars(self).items() if type(value) is int}
+        return replace(later, **counts)
 
 
 Progress = Callable[[Summary], None]

@@ -1,0 +1,84 @@
+"""`outreach up`: site, scheduler and sender in one process."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import uvicorn
+
+from outreach import jobs, scheduler
+from outreach.app import App
+from outreach.commands.door import Door
+from outreach.commands.stopping import stop_event
+from outreach.delivery import presence
+from outreach.errors import Refusal
+from outreach.keys import STATE
+
+# How long pages that are being served may take once we are asked to stop.
+GRACE_SECONDS = 5
+
+
+@click.command()
+@click.pass_obj
+def command(door: Door) -> None:
+    """Run everything: the site, the scheduler and the sender; stop with Ctrl-C or SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("outreach").setLevel(logging.INFO)
+    with door.open() as app, _alone(app), _listening(app) as listener, stop_event() as stop:
+        jobs.wake_relay(app)
+        with scheduler.running(app, stop):
+            _say_where(app)
+            _serve(app, listener)
+            click.echo("stopping: mails on the wire are finished first", err=True)
+
+
+@contextmanager
+def _alone(app: App) -> Iterator[None]:
+    """Refuse a second `up` on the same project; on PostgreSQL any number may run, each on a host of its own."""
+    if not app.database.is_sqlite:
+        yield
+        return
+    with presence.locked(app.project / STATE / "up", "runs `outreach up` on this project"):
+        yield
+
+
+@contextmanager
+def _listening(app: App) -> Iterator[socket.socket]:
+    """Listen on the address of the settings before anything starts; Refusal if it is taken."""
+    site = app.settings.site
+    family = socket.AF_INET6 if ":" in site.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((site.host, site.port))
+        except OSError as error:
+            way_out = "set another with site.port in outreach.toml or OUTREACH_SITE__PORT"
+            if error.errno == errno.EADDRINUSE:
+                raise Refusal(f"site.port {site.port}: another program listens there already; {way_out}") from error
+            raise Refusal(f"site.host {site.host}, site.port {site.port}: {error.strerror}; {way_out}") from error
+        listener.listen(128)
+        yield listener
+
+
+def _say_where(app: App) -> None:
+    site, relay = app.settings.site, app.settings.relay
+    here = f"http://{f'[{site.host}]' if ':' in site.host else site.host}:{site.port}"
+    click.echo(f"site   {here}/" + (f"  (companies reach it at {site.url})" if site.url != here else ""))
+    click.echo(f"staff  {here}/staff")
+    click.echo(f"relay  {relay.host}:{relay.port}, {relay.security if relay.security != 'none' else 'without TLS'}")
+    click.echo("stop with Ctrl-C")
+
+
+def _serve(app: App, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; uvicorn hands the signal on to our own handler when it is done."""
+    from outreach.web.site import create_site
+
+    config = uvicorn.Config(
+        create_site(app), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,136 @@
+"""What falls due: campaigns to start, mail to send, leads to remind of.
+
+Each step may be done twice, late, or again after a crash: the tables say what is due. One that fails stops no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from outreach.app import App
+from outreach.campaigns import starting
+from outreach.campaigns.starting import Paused, Started
+from outreach.delivery import resting
+from outreach.delivery.sending import Progress, Summary, send_due
+from outreach.leads import notices
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Starts:
+    """How many campaigns were started, and how many wait for a person instead."""
+
+    started: int = 0
+    paused: int = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run did; `faults` names each step that failed and why."""
+
+    starts: Starts = Starts()
+    sending: Summary = field(default_factory=Summary)
+    reminders: int = 0
+    faults: tuple[str, ...] = ()
+
+    @property
+    def worked(self) -> bool:
+        """Tell whether anything changed, so that more may have fallen due."""
+        return bool(self.starts.started or self.reminders or self.sending.worked)
+
+    def __add__(self, later: Done) -> Done:
+        """Add a later run."""
+        starts = Starts(self.starts.started + later.starts.started, self.starts.paused + later.starts.paused)
+        reminders, faults = self.reminders + later.reminders, (*self.faults, *later.faults)
+        return Done(starts, self.sending + later.sending, reminders, faults)
+
+
+@dataclass
+class _Steps:
+    """Does steps one after the other, whatever becomes of each."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def do(self, name: str, step: Callable[[], T], otherwise: T) -> T:
+        try:
+            return step()
+        except Exception as error:
+            log.exception("%s failed", name)
+            self.faults.append(f"{name}: {type(error).__name__}: {error}")
+            return otherwise
+
+
+def run_due(app: App, *, stop: threading.Event | None = None, progress: Progress | None = None) -> Done:
+    """Do everything that is due now."""
+    steps = _Steps()
+    starts = steps.do("starting campaigns", lambda: start_due(app), Starts())
+    reminders = steps.do("reminding of leads", lambda: remind_due(app), 0)
+    sending = steps.do("sending", lambda: send(app, stop or threading.Event(), progress), Summary())
+    return Done(starts, sending, reminders, tuple(steps.faults))
+
+
+def start_due(app: App) -> Starts:
+    """Start the campaigns whose time has come, each in a transaction of its own."""
+    steps, outcomes = _Steps(), list[Started | Paused | None]()
+    with app.database.reading() as session:
+        due = starting.due(session, app.now())
+    for campaign_id in due:
+        outcomes.append(steps.do(f"starting campaign {campaign_id}", partial(_start, app, campaign_id), None))
+    if steps.faults:
+        raise RuntimeError("; ".join(steps.faults))
+    return Starts(
+        sum(isinstance(outcome, Started) for outcome in outcomes),
+        sum(isinstance(outcome, Paused) for outcome in outcomes),
+    )
+
+
+def _start(app: App, campaign_id: int) -> Started | Paused | None:
+    with app.database.writing() as session:
+        outcome = starting.start(
+            session,
+            campaign_id,
+            settings=app.settings,
+            links=app.links,
+            now=app.now(),
+            instance_id=app.keys.instance_id,
+        )
+    if isinstance(outcome, Started):
+        log.info("campaign %s starts: %s of %s to be mailed", campaign_id, outcome.mailable, outcome.audience)
+    elif isinstance(outcome, Paused):
+        log.warning("campaign %s waits for a person: %s", campaign_id, outcome.reason)
+    return outcome
+
+
+def send(app: App, stop: threading.Event, progress: Progress | None = None) -> Summary:
+    """Send what is due now; nothing at all from a database that was restored or copied."""
+    with app.database.reading() as session:
+        ours = starting.is_ours(session, app.keys.instance_id)
+    if not ours:
+        with app.database.writing() as session:
+            starting.pause_foreign(session, app.keys.instance_id, app.now())
+        return Summary(
+            trouble="this database was restored or copied: if it is the one that sends from now on, "
+            "run `outreach db adopt`"
+        )
+    return send_due(
+        app.database, app.settings, app.links, clock=app.clock, stop=stop, until_idle=True, progress=progress
+    )
+
+
+def remind_due(app: App) -> int:
+    """Remind enterprises of leads that they left unanswered."""
+    with app.database.writing() as session:
+        return notices.remind_due(session, settings=app.settings, links=app.links, now=app.now())
+
+
+def wake_relay(app: App) -> None:
+    """Forget that the relay rests: a person started the sender anew, perhaps after mending its settings."""
+    with app.database.writing() as session:
+        resting.end(session, app.settings.relay)
