@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from outreach.emails import markup
 from outreach.emails.model import MailModel, MergeFields, clean, fold
-from outreach.emails.sandbox import MARK, TemplateEnvironment
+from outreach.emails.sandbox import MARK, TEMPLATE_ERRORS, TemplateEnvironment
 from outreach.emails.templates import TemplateSource
 from outreach.errors import Refusal
 
@@ -69,8 +69,8 @@ class Renderer:
                 if len(self._subjects) < _SUBJECTS:
                     self._subjects[source] = compiled
             self._text.budget.reset()
-            return fold(compiled.render(values))
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+            return fold(self._text.collected(compiled, values))
+        except TEMPLATE_ERRORS as error:
             raise RenderError(f"template {self.template.name}, subject {source!r}: {_said(error)}") from error
 
     def _plain(self, values: dict[str, Any]) -> str:
@@ -98,7 +98,7 @@ class Renderer:
     def _jinja(self, environment: TemplateEnvironment, part: str, values: dict[str, Any]) -> str:
         try:
             return environment.generate(part, values)
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        except TEMPLATE_ERRORS as error:
             place = _place_in(error, self.template.file(part))
             raise RenderError(f"template {self.template.name}, {place}: {_said(error)}") from error
 

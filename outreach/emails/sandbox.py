@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.filters import FILTERS
@@ -27,8 +27,15 @@ from markupsafe import Markup, escape
 MAX_SOURCE = 256 * 1024
 MAX_OUTPUT = 1024 * 1024
 MAX_STEPS = 20_000
+# What may pass through texts kept on the way, each counted where it arises and again where it is put out.
+MAX_HANDLED = 4 * MAX_OUTPUT
 MAX_LOOP_DEPTH = 4
 
+# Whatever a template's own code can raise: Jinja lets Python's errors through, of compiling too.
+TEMPLATE_ERRORS = (
+    *(TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SyntaxError),
+    *(RecursionError, MemoryError),
+)
 _FILTERS = "abs capitalize default d e escape first float groupby int join last length count list lower map reject"
 _FILTERS += " rejectattr reverse round select selectattr sort string striptags sum title trim truncate unique upper"
 _TESTS = "defined undefined none string number mapping sequence iterable even odd eq ne lt le gt ge in sameas == !="
@@ -45,7 +52,7 @@ class Budget(threading.local):
 
     def reset(self) -> None:
         """Start a new render."""
-        self.left, self.steps = MAX_OUTPUT, MAX_STEPS
+        self.left, self.steps = MAX_HANDLED, MAX_STEPS
 
     def step(self, count: int) -> None:
         """Take calls or rounds of a loop off the budget."""
@@ -53,18 +60,23 @@ class Budget(threading.local):
         if self.steps < 0:
             raise SecurityError(f"the template takes more than {MAX_STEPS} steps")
 
-    def rounds(self, value: Any) -> list[Any]:
-        """Give what a loop goes over, counted beforehand: loops in loops multiply."""
+    def rounds(self, value: Any, size: int) -> list[Any]:
+        """Give what a loop of that many characters goes over, counted beforehand: loops in loops multiply."""
         items = list(value)
         self.step(len(items) + 1)
+        self.handle(len(items) * size)
         return items
 
     def spend(self, value: Any) -> Any:
         """Take the size of a value off the budget and hand the value on."""
-        self.left -= len(value) if isinstance(value, str) else 8
-        if self.left < 0:
-            raise SecurityError(f"the template puts out more than {MAX_OUTPUT // 1024} KB")
+        self.handle(len(value) if isinstance(value, str) else 8)
         return value
+
+    def handle(self, size: int) -> None:
+        """Take so many characters off the budget."""
+        self.left -= size
+        if self.left < 0:
+            raise SecurityError(f"the template handles more than {MAX_HANDLED // 1024} KB of text")
 
 
 class TemplateEnvironment(ImmutableSandboxedEnvironment):
@@ -75,6 +87,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self, load: Callable[[str], tuple[str, str, None] | None], *, html: bool, mark: bool = False) -> None:
         self.budget = Budget()
         self.mark = mark
+        self.sizes: dict[str, int] = {}
         super().__init__(
             loader=FunctionLoader(load),
             undefined=StrictUndefined,
@@ -96,14 +109,25 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     def generate(self, name: str, values: Mapping[str, object]) -> str:
         """Render a template, counting its output while it comes."""
         self.budget.reset()
+        return self.collected(self.get_template(name), values)
+
+    def collected(self, template: Template, values: Mapping[str, object]) -> str:
+        """Put the pieces of a template's output together, up to the limit."""
         pieces: list[str] = []
         size = 0
-        for piece in self.get_template(name).generate(values):
+        for piece in template.generate(values):
             size += len(piece)
             if size > MAX_OUTPUT:
                 raise SecurityError(f"the template puts out more than {MAX_OUTPUT // 1024} KB")
             pieces.append(piece)
         return "".join(pieces)
+
+    def get_template(self, name: Any, parent: Any = None, globals: Any = None) -> Template:
+        """Count what is included: parts that include each other many times over double their work too."""
+        template = super().get_template(name, parent, globals)
+        self.budget.step(1)
+        self.budget.handle(self.sizes.get(template.name or "", 0))
+        return template
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Allow macros, `loop(…)` and a handful of methods of texts."""
@@ -120,7 +144,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         self.budget.step(1)
         for value in (*args, *kwargs.values()):
             self.budget.spend(value)
-        return super().call(context, obj, *args, **kwargs)
+        return self.budget.spend(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Count numbers only, and small ones: texts are put together with `~`."""
@@ -131,6 +155,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         if len(source) > MAX_SOURCE:
             raise TemplateSyntaxError(f"the file is over {MAX_SOURCE // 1024} KB", 1, name, filename)
+        self.sizes[name or ""] = len(source)
         try:
             tree = super()._parse(source, name, filename)
             _refuse_endless(tree, name, filename)
@@ -161,12 +186,13 @@ class _Bound(NodeTransformer):
         return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
-        node.iter = _filtered(node.iter, "rounds")
+        size = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
+        node.iter = _filtered(node.iter, "rounds", nodes.Const(size))
         return self.generic_visit(node)
 
 
-def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
-    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
 
 def _refuse_endless(tree: nodes.Template, name: str | None, filename: str | None) -> None:

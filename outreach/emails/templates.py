@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, meta, nodes
 
 from outreach.emails.model import ALWAYS, DECLARABLE, MODEL_NAMES
-from outreach.emails.sandbox import TemplateEnvironment
+from outreach.emails.sandbox import TEMPLATE_ERRORS, TemplateEnvironment
 from outreach.errors import Complaint, FileRefused, NotFound, Refusal
 
 _KEYS = {"title": str, "description": str, "subject": str, "fields": list}
@@ -105,16 +105,20 @@ def faults(source: TemplateSource) -> list[Complaint]:
     return found
 
 
-def names_used(source: TemplateSource, part: str, seen: frozenset[str] = frozenset()) -> set[str]:
+def names_used(source: TemplateSource, part: str) -> set[str]:
     """Name what a body or part uses, in the parts that it includes too."""
-    loaded = source.loadable(part)
-    if loaded is None:
-        return set()
-    tree = TemplateEnvironment(source.loadable, html=part.endswith(".mjml")).parse(loaded[0])
-    used = meta.find_undeclared_variables(tree)
-    for included in meta.find_referenced_templates(tree):
-        if included and included not in seen:
-            used |= names_used(source, included, seen | {part})
+    environment = TemplateEnvironment(source.loadable, html=part.endswith(".mjml"))
+    used: set[str] = set()
+    waiting, seen = [part], {part}
+    while waiting:
+        loaded = source.loadable(waiting.pop())
+        if loaded is None:
+            continue
+        tree = environment.parse(loaded[0])
+        used |= meta.find_undeclared_variables(tree)
+        found = {name for name in meta.find_referenced_templates(tree) if name} - seen
+        seen |= found
+        waiting += found
     return used
 
 
@@ -163,6 +167,9 @@ def _text_faults(
         unknown = meta.find_undeclared_variables(tree) - source.names - bound
     except TemplateSyntaxError as error:
         yield Complaint(file, error.lineno, error.message or "can't be read")
+        return
+    except TEMPLATE_ERRORS as error:
+        yield Complaint(file, None, f"can't be read: {error}")
         return
     for node in tree.find_all(nodes.Name):
         if node.name in unknown:

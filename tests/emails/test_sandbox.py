@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -85,6 +86,8 @@ BOMBS = [
     "{% for b in blocks recursive %}{{ loop(blocks) }}{% endfor %}",
     "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
     "{{ intro_text|wrap(indent=1000000000, width=100)|wrap(indent=1000000000) }}{{ nothing }}",
+    "{% set x %}{% for a in " + str([*range(3000)]) + " %}" + "y" * 200_000 + "{% endfor %}{% endset %}",
+    "{% macro m() %}" + "y" * 200_000 + "{% endmacro %}{% set x = [" + "m()," * 3000 + "] %}",
     "x" * 300_000,
 ]
 
@@ -110,6 +113,18 @@ def test_a_template_can_not_use_up_time_or_memory(small, model, ann, bomb):
     assert time.monotonic() - started < 3
 
 
+def test_parts_that_include_parts_can_not_use_up_time_or_memory(small, model, ann):
+    for first in ("", "y" * 1000):
+        parts = {f"p{n}": f'{{% include "_parts/p{n - 1}.mjml" %}}' * 10 for n in range(1, 9)}
+        source = small('{% include "_parts/p8.mjml" %}', p0=first, **parts)
+        started = time.monotonic()
+        templates.faults(source)
+        assert templates.names_used(source, "body.mjml") == set()
+        with pytest.raises(RenderError, match=r"the template (takes|handles|puts out) more than"):
+            Renderer(source).render(model, ann)
+        assert time.monotonic() - started < 3
+
+
 def test_a_field_that_is_not_declared_is_not_there_at_all(small, model, ann):
     source = small("<mj-text>{{ company }}</mj-text>")
     undeclared = type(source)(**{**source.__dict__, "fields": ("greeting",)})
@@ -126,3 +141,26 @@ def test_a_subject_of_a_campaign_is_held_to_the_same_rules(monthly):
 
 def _without_subject(model):
     return type(model)(**{**model.__dict__, "subject": ""})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if title %}" * 150 + "x" + "{% endif %}" * 150,
+        "{{ " + "-" * 3000 + "1 }}",
+        "{{ title" + ".x" * 5000 + " }}",
+        "{{ [" * 1 + "[" * 300 + "]" * 300 + "] }}",
+        "{% macro None() %}{% endmacro %}",
+        "{{ 1|upper|sum }}",
+        "{{ title|sum }}",
+        "{{ blocks|sort }}",
+        "{{ sender|wrap }}{{ sender|int|upper|join|groupby(3) }}",
+        "{{ title[::0] }}",
+        "{{ 'x'|truncate('a') }}",
+    ],
+)
+def test_a_template_that_python_can_not_take_is_refused_or_rendered(small, model, ann, text):
+    source = small(text=text)
+    templates.faults(source)
+    with contextlib.suppress(RenderError):
+        Renderer(source).render(model, ann)
