@@ -74,9 +74,14 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+def as_json_text(data: Any) -> str:
+    """Return `data` (dataclasses, dates and enums included) as indented JSON."""
+    return json.dumps(data, default=_plain, ensure_ascii=False, indent=2)
+
+
 def print_json(data: Any) -> None:
     """Print `data` (dataclasses, dates and enums included) as indented JSON."""
-    click.echo(json.dumps(data, default=_plain, ensure_ascii=False, indent=2))
+    click.echo(as_json_text(data))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:

@@ -1,0 +1,267 @@
+"""From the rows of a contact list to checked entries; nothing here knows the database.
+
+The one pass over all rows is the slow part of an import, so a row is read by one `itemgetter`, and each kind of cell
+that repeats is worked out once (`Memo`). Only a row that fails is gone through again for all of its faults.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from operator import itemgetter
+from typing import NamedTuple
+
+from outreach.audience import importing_cells as cells_of
+from outreach.audience import legal_basis
+from outreach.audience.addresses import Address, parse_address
+from outreach.audience.bulk import Memo
+from outreach.audience.cells import CellError, clean_name
+from outreach.audience.columns import Field
+from outreach.audience.companies import name_key
+from outreach.audience.impersonal import kind_of
+from outreach.audience.importing_cells import Form, Spot
+from outreach.audience.rejects import Reject
+from outreach.audience.tables import row_fault
+from outreach.belgium.numbers import parse_enterprise_number, parse_establishment_number
+from outreach.belgium.sectors import Sector
+from outreach.links import normalised_address
+from outreach.models import AddressKind, Basis
+from outreach.settings import SenderType
+
+# The order in which a row's cells are picked.
+_ORDER = (
+    Field.ENTERPRISE_NUMBER,
+    Field.COMPANY_NAME,
+    Field.LEGAL_FORM,
+    Field.POSTCODE,
+    Field.MUNICIPALITY,
+    Field.EMAIL,
+    Field.FIRST_NAME,
+    Field.LAST_NAME,
+    Field.FULL_NAME,
+    Field.FUNCTION,
+    Field.LEGAL_BASIS,
+    Field.BASIS_SOURCE,
+    Field.BASIS_DATE,
+    Field.TEXT_VERSION,
+    Field.TAGS,
+    Field.TOPICS,
+    Field.ESTABLISHMENT_NUMBER,
+    Field.ESTABLISHMENT_POSTCODE,
+)
+_SECTORS = (Field.NACE_2008, Field.NACE, Field.NACE_2025)
+SOURCE_LENGTH, TEXT_LENGTH, NAME_LENGTH = 300, 100, 100
+_KINDS = {"role": AddressKind.ROLE, "personal": AddressKind.PERSONAL}
+
+
+class Evidence(NamedTuple):
+    """Why an address may be mailed, as a row or an option says."""
+
+    basis: Basis
+    source: str
+    obtained_on: date
+    text_version: str | None
+
+
+class Entry(NamedTuple):
+    """One checked row. An empty cell is None, "" or (): it never erases what is known."""
+
+    line: int
+    cells: list[str]
+    number: str | None
+    name: str
+    name_key: str
+    form: Form | None
+    spot: Spot | None
+    sector: Sector | None
+    address: str
+    domain: str
+    hash: bytes
+    kind: AddressKind
+    first_name: str | None
+    last_name: str | None
+    function: str | None
+    evidence: Evidence
+    tags: tuple[str, ...]
+    topics: tuple[str, ...]
+    establishment: tuple[str | None, Spot | None] | None
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What holds for rows that don't say it themselves."""
+
+    basis: Basis | None = None
+    source: str = ""
+    obtained_on: date | None = None
+    nace_given: int | None = None
+    nace_default: int = 2025
+
+
+@dataclass
+class RowReader:
+    """Reads the rows of one file. `fields` says in which column each field stands."""
+
+    headers: list[str]
+    fields: dict[Field, int]
+    defaults: Defaults
+    sender: SenderType
+    key: bytes
+    today: date
+    mend: Callable[[list[str]], list[str]] | None = None
+    rejects: list[Reject] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        given = self.defaults
+        self._pick = itemgetter(*(self.fields.get(name, -1) for name in _ORDER))
+        sectors = [name for name in _SECTORS if name in self.fields]
+        self._sector_columns = [(self.fields[name], name) for name in sectors]
+        self._version_column = self.fields.get(Field.NACE_VERSION, -1)
+        name_header = self.headers[self.fields[Field.FULL_NAME]] if Field.FULL_NAME in self.fields else ""
+        self._spots: Memo[tuple[str, str], Spot | None] = Memo(lambda at: cells_of.spot(*at) if at[0].strip() else None)
+        self._forms: Memo[str, Form | None] = Memo(lambda text: cells_of.form(text) if text.strip() else None)
+        self._people: Memo[str, str | None] = Memo(lambda text: clean_name(text, NAME_LENGTH) or None)
+        self._full_names: Memo[str, tuple[str, str]] = Memo(lambda text: cells_of.full_name(text, name_header))
+        self._labels = Memo(cells_of.labels)
+        self._evidence: Memo[tuple[str, str, str, str], Evidence] = Memo(lambda told: self._told(*told))
+        self._sectors: Memo[tuple[str, str, int | None], Sector] = Memo(
+            lambda told: cells_of.sector(told[0], told[1], told[2], given.nace_default)
+        )
+
+    def read(self, rows: Iterable[tuple[int, list[str]]]) -> list[Entry]:
+        """Return the good rows as entries; the others are in `rejects`, with every reason."""
+        entries = []
+        width = len(self.headers)
+        for line, cells in rows:
+            if self.mend:
+                cells = self.mend(cells)
+            try:
+                if len(cells) != width or "#" in "".join(cells):
+                    self._check_shape(cells)
+                entries.append(self._entry(line, cells))
+            except ValueError:
+                self.rejects.append(Reject(line, "; ".join(self._faults(cells)), tuple(cells)))
+        return entries
+
+    def _check_shape(self, cells: list[str]) -> None:
+        if fault := row_fault(self.headers, cells):
+            raise CellError(fault)
+
+    def _entry(self, line: int, cells: list[str]) -> Entry:
+        (
+            number, name, form, postcode, municipality, email, first, last, full, function,
+            basis, source, day, text, tags, topics, establishment, establishment_postcode,
+        ) = self._pick([*cells, ""])  # fmt: skip
+        digits = parse_enterprise_number(number) if number and not number.isspace() else None
+        clean = clean_name(name)
+        spot = self._spots[postcode, municipality]
+        if digits is None and not (clean and spot):
+            raise CellError("a company without enterprise number needs its name and its postcode")
+        address = parse_address(email)
+        first_name, last_name = self._names(first, last, full)
+        kind = _KINDS[kind_of(address.local, address.domain, first_name, last_name)]
+        evidence = self._evidence[basis, source, day, text]
+        if evidence.basis is Basis.ROLE_ADDRESS and kind is AddressKind.PERSONAL:
+            raise CellError(personal_address(address.address))
+        place = self._establishment(establishment, establishment_postcode)
+        return Entry(
+            line, cells, digits, clean, name_key(clean) if clean else "", self._forms[form], spot,
+            self._sector(cells) if self._sector_columns else None,
+            address.address, address.domain, self.hash_of(address), kind,
+            first_name, last_name, self._people[function], evidence,
+            self._labels[tags], self._labels[topics], place,
+        )  # fmt: skip
+
+    def hash_of(self, address: Address) -> bytes:
+        """Return the same hash as `links.hash_address`, without its detours for plain addresses."""
+        text = address.address
+        form = text.lower() if text.isascii() else normalised_address(text)
+        return hmac.digest(self.key, form.encode(), "sha256")[:16]
+
+    def _names(self, first: str, last: str, full: str) -> tuple[str | None, str | None]:
+        if full and not (first or last):
+            first, last = self._full_names[full]
+        return self._people[first], self._people[last]
+
+    def _sector(self, cells: list[str]) -> Sector | None:
+        found: Sector | None = None
+        version = cells[self._version_column] if self._version_column >= 0 else ""
+        for column, name in self._sector_columns:
+            text = cells[column]
+            if not text or text.isspace():
+                continue
+            told = version, self.defaults.nace_given
+            if name is not Field.NACE:
+                told = "", cells_of.version_of_header(name.value)
+            found = cells_of.overlay(found, self._sectors[text, *told])
+        return found
+
+    def _establishment(self, number: str, postcode: str) -> tuple[str | None, Spot | None] | None:
+        digits = parse_establishment_number(number) if number.strip() else None
+        spot = self._spots[postcode, ""]
+        return (digits, spot) if digits or spot else None
+
+    def _told(self, basis: str, source: str, day: str, text: str) -> Evidence:
+        given = self.defaults
+        kind = cells_of.basis(basis) if basis.strip() else given.basis
+        where = clean_name(source, SOURCE_LENGTH) or given.source
+        when = cells_of.day(day, self.today) if day.strip() else given.obtained_on
+        if kind is None:
+            raise CellError("no legal basis: fill the column, or give --basis")
+        if reason := legal_basis.forbidden(kind, self.sender):
+            raise CellError(reason)
+        if not where:
+            raise CellError("no source of the legal basis: fill the column, or give --source")
+        if when is None:
+            raise CellError("no date of the legal basis: fill the column, or give --date")
+        return Evidence(kind, where, when, clean_name(text, TEXT_LENGTH) or None)
+
+    def _faults(self, cells: list[str]) -> list[str]:
+        """Return every fault of a row, each with the header of its column."""
+        if fault := row_fault(self.headers, cells):
+            return [fault]
+        (
+            number, name, form, postcode, municipality, email, first, last, full, function,
+            basis, source, day, text, tags, topics, establishment, establishment_postcode,
+        ) = self._pick([*cells, ""])  # fmt: skip
+        attempts: list[tuple[Field | None, Callable[[], object]]] = [
+            (Field.ENTERPRISE_NUMBER, lambda: number.strip() and parse_enterprise_number(number)),
+            (Field.COMPANY_NAME, lambda: clean_name(name)),
+            (Field.LEGAL_FORM, lambda: self._forms[form]),
+            (Field.POSTCODE, lambda: self._spots[postcode, municipality]),
+            (None, lambda: self._sector(cells)),
+            (Field.EMAIL, lambda: parse_address(email)),
+            (None, lambda: self._names(first, last, full)),
+            (Field.FUNCTION, lambda: self._people[function]),
+            (None, lambda: self._evidence[basis, source, day, text]),
+            (Field.TAGS, lambda: self._labels[tags]),
+            (Field.TOPICS, lambda: self._labels[topics]),
+            (None, lambda: self._establishment(establishment, establishment_postcode)),
+        ]
+        found = [fault for name, attempt in attempts if (fault := self._fault(name, attempt))]
+        # Alone, the cells are right: what is wrong is how they go together.
+        return found or [str(_raised(lambda: self._entry(0, cells)))]
+
+    def _fault(self, name: Field | None, attempt: Callable[[], object]) -> str | None:
+        error = _raised(attempt)
+        if error is None:
+            return None
+        return f"{self.headers[self.fields[name]]}: {error}" if name in self.fields else str(error)
+
+
+def personal_address(address: str) -> str:
+    """Return why an address does not qualify for the basis role_address."""
+    return (
+        f"the basis role_address needs an impersonal address such as info@: {address} is personal, or not known to be "
+        "impersonal (Royal Decree 4 April 2003); ask for consent"
+    )
+
+
+def _raised(attempt: Callable[[], object]) -> ValueError | None:
+    try:
+        attempt()
+    except ValueError as error:
+        return error
+    return None

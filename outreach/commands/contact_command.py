@@ -1,0 +1,218 @@
+"""`outreach contact`: find, show, suppress, erase or export a contact."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from sqlalchemy.orm import Session
+
+from outreach.app import App
+from outreach.audience import contacts, erasing, suppressing
+from outreach.audience.contacts import AddressFile, ContactCard, LeadView, SuppressionView
+from outreach.commands.door import Door, actor, as_json_text, json_option, print_json, print_table
+from outreach.errors import NotFound, Refusal
+from outreach.links import hash_address
+from outreach.models import SuppressionReason
+
+
+@click.group()
+def command() -> None:
+    """Find, show, suppress, erase or export a contact."""
+
+
+@command.command()
+@click.argument("text")
+@json_option
+@click.pass_obj
+def find(door: Door, text: str, as_json: bool) -> None:
+    """Find contacts by address, name, company or enterprise number; a part will do."""
+    with door.open() as app, app.database.reading() as session:
+        cards = [contacts.show(session, found.id) for found in contacts.find(session, text, app.suppression_key)]
+    if as_json:
+        print_json([_short(card) for card in cards])
+        return
+    if not cards:
+        click.echo("nobody found; an address that we don't know can still be suppressed: outreach contact suppress")
+        return
+    columns = ("id", "address", "name", "company", "number", "kind", "bases", "suppressed")
+    print_table(columns, [list(_short(card).values()) for card in cards])
+    if len(cards) == contacts.FOUND_AT_MOST:
+        click.echo(f"only the first {contacts.FOUND_AT_MOST} are shown: look for more of the text")
+
+
+def _short(card: ContactCard) -> dict[str, object]:
+    return {
+        "id": card.id,
+        "address": card.address or "(erased)",
+        "name": _name(card),
+        "company": card.company.name,
+        "enterprise_number": card.company.enterprise_number,
+        "kind": card.kind,
+        "bases": ", ".join(row.basis for row in card.bases if row.withdrawn_at is None),
+        "suppressed": "yes" if card.suppressed else "no",
+    }
+
+
+@command.command()
+@click.argument("who", metavar="ADDRESS_OR_ID")
+@json_option
+@click.pass_obj
+def show(door: Door, who: str, as_json: bool) -> None:
+    """Show everything that we hold about an address, or about one contact by its id."""
+    with door.open() as app, app.database.reading() as session:
+        held = _held(session, app, who)
+    if as_json:
+        print_json(held)
+        return
+    for card in held.contacts:
+        _print_card(card)
+    _print_rest(held)
+
+
+def _held(session: Session, app: App, who: str) -> AddressFile:
+    if who.isascii() and who.isdigit():
+        card = contacts.show(session, int(who[:18]))
+        return AddressFile(card.address or "(erased)", (card,), card.leads, card.suppressions)
+    return contacts.export(session, contacts.checked_address(who), app.suppression_key)
+
+
+def _print_card(card: ContactCard) -> None:
+    company = card.company
+    person = {True: "yes", False: "no", None: "unknown"}[company.legal_person]
+    facts = [
+        ("contact", f"{card.id}: {card.address or '(erased)'} ({card.kind})"),
+        ("name", _name(card)),
+        ("function", card.function),
+        ("company", " · ".join(filter(None, (company.name, company.enterprise_number, company.legal_form)))),
+        ("legal person", f"{person} ({company.legal_person_source or 'no source'})"),
+        ("place", " ".join(filter(None, (company.postcode, company.municipality, company.province)))),
+        ("sector", " ".join(f"{code} ({year})" for code, year in _codes(card) if code)),
+        ("status", " · ".join(filter(None, (company.status, company.status_reason)))),
+        ("tags", ", ".join(card.tags)),
+        ("topics", ", ".join(f"{topic.topic}{'' if topic.follows else ' (left)'}" for topic in card.topics)),
+        ("at most", f"{card.max_per_month} mails a month, chosen by the contact" if card.max_per_month else None),
+        ("tracking", f"consent since {card.tracking_consent_at:%Y-%m-%d}" if card.tracking_consent_at else None),
+        *(("basis", f"{row.basis} since {row.obtained_on}, from {row.source!r}, entered by {row.actor}"
+           + (f", withdrawn {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else "")) for row in card.bases),
+        *(("mail", f"{row.campaign}: {row.status} {row.reason or ''} {row.status_at:%Y-%m-%d %H:%M}")
+          for row in card.deliveries),
+    ]  # fmt: skip
+    for label, value in facts:
+        if value:
+            click.echo(f"{label:>13}  {_printable(value)}")
+    click.echo()
+
+
+def _codes(card: ContactCard) -> tuple[tuple[str | None, int], ...]:
+    return (card.company.nace_2025, 2025), (card.company.nace_2008, 2008)
+
+
+def _print_rest(held: AddressFile) -> None:
+    for lead in held.leads:
+        click.echo(f"{'lead':>13}  {_printable(_lead(lead))}")
+    for row in held.suppressions:
+        click.echo(f"{'suppression':>13}  {_printable(_suppression(row))}")
+    if not any(row.lifted_at is None for row in held.suppressions):
+        click.echo(f"{'suppression':>13}  none in force")
+
+
+def _lead(lead: LeadView) -> str:
+    return f"{lead.id}: {lead.company} → {lead.enterprise}, {lead.stage}, {lead.happened_at:%Y-%m-%d}"
+
+
+def _suppression(row: SuppressionView) -> str:
+    lifted = f", lifted {row.lifted_at:%Y-%m-%d} by {row.lifted_by} ({row.lifted_reason})" if row.lifted_at else ""
+    return f"{row.reason} since {row.at:%Y-%m-%d} ({row.source}, by {row.actor}){lifted}"
+
+
+def _name(card: ContactCard) -> str:
+    return " ".join(filter(None, (card.first_name, card.last_name)))
+
+
+@command.command()
+@click.argument("address")
+@click.option("--reason", required=True, help="Why, for the record: e.g. 'phoned on 12 May'.")
+@json_option
+@click.pass_obj
+def suppress(door: Door, address: str, reason: str, as_json: bool) -> None:
+    """Let no campaign mail ADDRESS any more; it need not be known here."""
+    checked = contacts.checked_address(address)
+    if not reason.strip():
+        raise Refusal("--reason is empty: say why, for the record")
+    with door.open() as app, app.database.writing() as session:
+        hash = hash_address(app.suppression_key, checked)
+        new = suppressing.suppress(
+            session, hash, reason=SuppressionReason.MANUAL, source=reason.strip(), actor=actor(), now=app.now()
+        )
+        known = len(contacts.of_address(session, checked, app.suppression_key))
+    if as_json:
+        print_json({"address": checked, "new": new, "contacts": known})
+        return
+    state = "suppressed" if new else "was suppressed already"
+    click.echo(f"{checked}: {state}; no campaign mails it ({known} contacts here have this address)")
+
+
+@command.command()
+@click.argument("address")
+@click.option("--reason", required=True, help="Why, for the record.")
+@click.pass_obj
+def lift(door: Door, address: str, reason: str) -> None:
+    """Lift a suppression that a person made, a complaint or a dead address. An opt-out cannot be lifted here."""
+    checked = contacts.checked_address(address)
+    with door.open() as app, app.database.writing() as session:
+        hash = hash_address(app.suppression_key, checked)
+        if not suppressing.lift(session, hash, by=actor(), reason=reason, now=app.now()):
+            raise NotFound(f"{checked}: is not suppressed")
+    click.echo(f"{checked}: the suppression is lifted")
+
+
+@command.command()
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+@click.pass_obj
+def erase(door: Door, address: str, yes: bool, as_json: bool) -> None:
+    """Erase the person with ADDRESS (GDPR art. 17); the address stays suppressed, as a hash."""
+    checked = contacts.checked_address(address)
+    with door.open() as app:
+        with app.database.reading() as session:
+            known = len(contacts.of_address(session, checked, app.suppression_key))
+        if not yes:
+            click.confirm(f"Erase {checked} ({known} contacts) for good?", abort=True, err=True)
+        with app.database.writing() as session:
+            erased = erasing.erase(session, checked, key=app.suppression_key, actor=actor(), now=app.now())
+    if as_json:
+        print_json({"address": checked, **asdict(erased)})
+        return
+    click.echo(
+        f"{checked}: erased from {erased.contacts} contacts, {erased.legal_bases} legal bases, {erased.leads} leads "
+        f"and {erased.mails} mails; {erased.deliveries_cancelled} deliveries cancelled; suppressed"
+    )
+
+
+@command.command()
+@click.argument("address")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: standard output.")
+@click.pass_obj
+def export(door: Door, address: str, out: Path | None) -> None:
+    """Export everything that we hold about ADDRESS as JSON, for the person it belongs to (GDPR art. 15 and 20)."""
+    with door.open() as app, app.database.reading() as session:
+        held = contacts.export(session, contacts.checked_address(address), app.suppression_key)
+    if out is None:
+        print_json(held)
+        return
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(as_json_text(held))
+    except FileExistsError:
+        raise Refusal(f"{out}: is there already: choose another name") from None
+    except OSError as error:
+        raise Refusal(f"{out}: cannot be written ({error.strerror})") from error
+    click.echo(f"{held.address}: written to {out}")
+
+
+def _printable(text: str) -> str:
+    """Return a text without anything that a terminal would obey."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
