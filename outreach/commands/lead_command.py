@@ -18,6 +18,9 @@ from outreach.leads import evidence, files, receiving
 from outreach.leads.cards import LeadCard
 from outreach.models import Channel, Lead, LeadStage
 
+# Only a file is imported; everything else can be entered by hand.
+ENTERED = [channel.value for channel in Channel if channel is not Channel.IMPORT]
+
 
 @click.group()
 def command() -> None:
@@ -29,7 +32,7 @@ def command() -> None:
 @click.option("--service", help="Slug (or exact name) of the service; names the enterprise too.")
 @click.option("--company", help="Name of the company; not needed for a number that is known.")
 @click.option("--company-number", help="Enterprise number of the company.")
-@click.option("--channel", type=click.Choice([Channel.CALL, Channel.FAIR, Channel.REPLY, Channel.FORM]), required=True)
+@click.option("--channel", type=click.Choice(ENTERED), required=True)
 @click.option("--date", "day", help="Day of the contact, 2026-03-31 or 31/03/2026; default: now.")
 @click.option("--declared-campaign", help="Campaign that the company or the enterprise says it comes from.")
 @click.option("--person", help="Who got in contact.")
@@ -94,7 +97,7 @@ def _moment(text: str | None, now: datetime) -> datetime:
 
 
 @command.command("list")
-@click.option("--stage", type=click.Choice(list(LeadStage)), help="Only leads in this stage.")
+@click.option("--stage", type=click.Choice([stage.value for stage in LeadStage]), help="Only leads in this stage.")
 @click.option("--campaign", help="Only leads of this campaign.")
 @json_option
 @click.pass_obj
