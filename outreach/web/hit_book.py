@@ -1,7 +1,7 @@
 """Writing hits down without making a visitor wait or losing one: the database if it is free, else a file beside it.
 
-The file is one line of JSON per hit, in `.state/`; what stands there goes into the database a few seconds later. A crash
-between the two can only count a hit twice, never lose it.
+The file is one line of JSON per hit, in `.state/`; what stands there goes into the database a few seconds later. A
+crash between the two can only count a hit twice, never lose it.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from outreach.emails.markdown import markdown_to_html
 from outreach.errors import Refusal
 from outreach.models import DeliveryForm
 from outreach.settings import Settings
+from outreach.web.words import word
 
 LANGUAGES = ("nl", "en")
 MARK = "Werk dat past"
@@ -130,6 +131,7 @@ def _filters(language: str) -> dict[str, Callable[..., Any]]:
         "province": lambda nis: _province(nis, language),
         "section": lambda letter: f"{letter} · {section_label(2025, letter, language)}" if letter else "–",
         "municipality": lambda postcode: place.municipality if (place := place_of(postcode)) else postcode,
+        "word": lambda value: word(str(value), language),
         "prose": prose,
     }
 

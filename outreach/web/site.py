@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 
@@ -24,6 +25,7 @@ from outreach.web.public import contact, fixed, leads, media, newsletters, optin
 from outreach.web.staff import campaigns as staff_campaigns
 from outreach.web.staff import leads as staff_leads
 from outreach.web.staff import logins
+from outreach.web.staff.door import NotLoggedIn, own_page, show_to
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,11 @@ def _explain_mistakes(site: FastAPI, https: bool) -> None:
     def explained(request: Request, error: Explained) -> Response:
         return show(request, "mistake.html", status=error.status, title=error.title, text=error.text)
 
+    @site.exception_handler(NotLoggedIn)
+    def led_to_login(request: Request, error: NotLoggedIn) -> Response:
+        target = own_page(request.url.path if request.method == "GET" else None)
+        return RedirectResponse(f"/staff/login?next={quote(target)}", status_code=303)
+
     @site.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> Response:
         return _mistake(request, error.status_code, headers=dict(error.headers or {}))
@@ -110,4 +117,6 @@ def _explain_mistakes(site: FastAPI, https: bool) -> None:
 
 def _mistake(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
     title, text = MISTAKES.get(status, MISTAKES[400 if status < 500 else 500])
+    if request.url.path.startswith("/staff"):
+        return show_to(None, request, "staff/mistake.html", status=status, headers=headers, title=title, text=text)
     return show(request, "mistake.html", status=status, headers=headers, title=title, text=text)

@@ -92,6 +92,7 @@ def send(request: Request, slug: str, app: Opened, submitted: Submitted) -> Resp
             settings=app.settings,
             now=now,
             simulated=simulated,
+            suppression_key=app.suppression_key,
         )
     return RedirectResponse(f"/diensten/{slug}/bedankt", status_code=303)
 
@@ -125,7 +126,9 @@ def read_form(app: App, submitted: FormData) -> ContactForm:
     _check_number(form)
     _check_email(form)
     if form.values["phone"] and not _PHONE.fullmatch(form.values["phone"]):
-        form.errors.setdefault("phone", "Dit lijkt geen telefoonnummer. Schrijf het als 09 123 45 67 of +32 9 123 45 67.")
+        form.errors.setdefault(
+            "phone", "Dit lijkt geen telefoonnummer. Schrijf het als 09 123 45 67 of +32 9 123 45 67."
+        )
     return form
 
 

@@ -10,14 +10,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from outreach.errors import NotFound
 from outreach.leads import receiving
+from outreach.leads.deciding import NOTE_LENGTH
 from outreach.links import Purpose
 from outreach.models import LeadStage
 from outreach.web.door import Explained, Opened, Submitted, field, page
 from outreach.web.pages import show
 
 router = APIRouter()
-
-NOTE_LENGTH = 1000
 
 
 @page(router, "/lead/{token}")

@@ -18,7 +18,7 @@ def read(code: str, app: Opened) -> Response:
     html = None
     if hits.is_code(code):
         with app.database.reading() as session:
-            html = browser_view(session, code, settings=app.settings, links=app.links)
+            html = browser_view(session, code, links=app.links)
     if html is None:
         raise Explained(
             404, "Deze nieuwsbrief kennen we niet", "Misschien is de link onvolledig overgenomen uit de mail."

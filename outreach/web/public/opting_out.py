@@ -45,7 +45,7 @@ def _delivery(app: Opened, token: str) -> int:
         raise Explained(
             404,
             "Deze uitschrijflink klopt niet",
-            "Waarschijnlijk is hij onvolledig overgenomen. Klik op de link in de mail zelf, of mail ons en we schrijven "
+            "Waarschijnlijk is hij onvolledig overgenomen. Klik op de link in de mail zelf, of mail ons: we schrijven "
             "u meteen uit.",
         )
     return delivery_id

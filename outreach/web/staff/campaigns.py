@@ -1,0 +1,166 @@
+"""Campaigns: what they say and to whom, who did what, the steps that a person may take, and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import yaml
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+
+from outreach.app import App
+from outreach.campaigns import checking, life, previewing, progress, reviewing
+from outreach.campaigns.sources import Sources
+from outreach.errors import NotFound, Refusal
+from outreach.models import Campaign, CampaignStatus
+from outreach.users import LoggedIn
+from outreach.web.door import Opened, Submitted, is_slug, page
+from outreach.web.guard import mail_headers
+from outreach.web.staff.door import Somebody, TeamActing, show_to
+
+router = APIRouter()
+
+S = CampaignStatus
+# What a person of the team may do in each state; the domain decides again, whatever the page offered.
+STEPS: Mapping[CampaignStatus, tuple[str, ...]] = {
+    S.DRAFT: ("submit", "cancel"),
+    S.IN_REVIEW: ("approve", "cancel"),
+    S.APPROVED: ("schedule", "cancel"),
+    S.SCHEDULED: ("pause", "cancel"),
+    S.SENDING: ("pause", "cancel"),
+    S.PAUSED: ("resume", "cancel"),
+}
+# These change by themselves, so their page looks again by itself.
+MOVING = frozenset({S.SCHEDULED, S.SENDING})
+
+
+@page(router, "/campaigns")
+def overview(request: Request, app: Opened, who: Somebody) -> Response:
+    with app.database.reading() as session:
+        campaigns = life.listed(session)
+    return show_to(who, request, "staff/campaigns.html", campaigns=campaigns)
+
+
+@page(router, "/campaigns/{name}")
+def one(request: Request, name: str, app: Opened, who: Somebody) -> Response:
+    return _campaign(request, app, who, name)
+
+
+@page(router, "/campaigns/{name}/status")
+def status(request: Request, name: str, app: Opened, who: Somebody) -> Response:
+    """Answer with the part of the page that changes while a campaign is sent."""
+    with app.database.reading() as session:
+        campaign = _found(session, name)
+        now = progress.status(session, campaign, app.now())
+    return show_to(who, request, "staff/_progress.html", progress=now, moving=campaign.status in MOVING)
+
+
+@page(router, "/campaigns/{name}/mail.html")
+def mail(request: Request, name: str, app: Opened, who: Somebody) -> Response:
+    """Answer with the mail itself, for the frame of the page."""
+    return HTMLResponse(_preview(app, name).rendered.html, headers=mail_headers(framed=True))
+
+
+@router.post("/campaigns/{name}/{step}", include_in_schema=False)
+def take(request: Request, name: str, step: str, app: Opened, who: TeamActing, form: Submitted) -> Response:
+    if step not in _TAKE:
+        raise HTTPException(404)
+    try:
+        with app.database.writing() as session:
+            _TAKE[step](session, _found(session, name), app, who, form.get("accept") == "1")
+    except NotFound:
+        raise
+    except Refusal as refusal:
+        return _campaign(request, app, who, name, refusal=str(refusal), status=409)
+    return RedirectResponse(f"/staff/campaigns/{name}", status_code=303)
+
+
+def sources_of(app: App) -> Sources:
+    return Sources(app.project, app.settings, app.links)
+
+
+def _submit(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
+    reviewing.submit(session, campaign, by=who.email, now=app.now(), sources=sources_of(app))
+
+
+def _approve(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
+    reviewing.approve(session, campaign, by=who.email, now=app.now(), sources=sources_of(app))
+
+
+def _schedule(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
+    life.schedule(session, campaign, by=who.email, now=app.now())
+
+
+def _pause(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
+    life.pause(session, campaign, by=who.email, now=app.now())
+
+
+def _resume(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
+    life.resume(session, campaign, by=who.email, now=app.now(), accept=accept)
+
+
+def _cancel(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
+    life.cancel(session, campaign, by=who.email, now=app.now())
+
+
+_TAKE: Mapping[str, Callable[[Session, Campaign, App, LoggedIn, bool], None]] = {
+    "submit": _submit,
+    "approve": _approve,
+    "schedule": _schedule,
+    "pause": _pause,
+    "resume": _resume,
+    "cancel": _cancel,
+}
+
+
+def _found(session: Session, name: str) -> Campaign:
+    if not is_slug(name):
+        raise HTTPException(404)
+    return life.find(session, name)
+
+
+def _preview(app: App, name: str) -> previewing.Preview:
+    with app.database.reading() as session:
+        return previewing.preview(session, _found(session, name), sources=sources_of(app), now=app.now())
+
+
+def _campaign(
+    request: Request, app: App, who: LoggedIn, name: str, *, refusal: str = "", status: int = 200
+) -> Response:
+    wide = request.query_params.get("width") != "phone"
+    with app.database.reading() as session:
+        campaign = _found(session, name)
+        shown: dict[str, Any] = {
+            "campaign": campaign,
+            "history": life.history(session, campaign),
+            "approval": life.live_approval(session, campaign.id),
+            "steps": STEPS.get(campaign.status, ()) if who.is_team else (),
+            "own": campaign.submitted_by == who.email and not app.settings.sending.approve_own,
+            "needs_accepting": campaign.pause_kind in life.NEEDS_ACCEPTING,
+            "moving": campaign.status in MOVING,
+            "progress": progress.status(session, campaign, app.now()) if campaign.frozen_at else None,
+            "spec": yaml.safe_dump(campaign.spec, allow_unicode=True, sort_keys=False),
+        }
+        checked = None
+        if campaign.status in (S.DRAFT, S.IN_REVIEW):
+            checked = checking.examine(session, campaign, sources=sources_of(app), now=app.now())
+        try:
+            preview = previewing.preview(session, campaign, sources=sources_of(app), now=app.now()).rendered
+        except Refusal:
+            preview = None  # the check says why
+        figures = None
+    return show_to(
+        who,
+        request,
+        "staff/campaign.html",
+        status=status,
+        refusal=refusal,
+        wide=wide,
+        checked=checked,
+        preview=preview,
+        report=figures,
+        **shown,
+    )
