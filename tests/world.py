@@ -290,4 +290,5 @@ def sending(app: App, session: Session, **changes: Any) -> Campaign:
 
 def counted(session: Session, column: Any, *where: Any) -> dict[Any, int]:
     """Count rows by a column."""
-    return {value: rows for value, rows in session.execute(select(column, func.count()).where(*where).group_by(column))}
+    query = select(column, func.count()).where(*where).group_by(column)
+    return {value: int(rows) for value, rows in session.execute(query)}

@@ -23,6 +23,7 @@ from outreach.models import (
 
 UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED)
 GIVEN_UP = "given_up"
+Outcome = Literal["sent", "give_up"]
 RATE_WINDOW = timedelta(minutes=5)
 
 
@@ -100,7 +101,7 @@ def finish_if_done(session: Session, campaign_id: int, now: datetime) -> bool:
     return True
 
 
-def settle(session: Session, campaign: Campaign, *, outcome: Literal["sent", "give_up"], by: str, now: datetime) -> int:
+def settle(session: Session, campaign: Campaign, *, outcome: Outcome, by: str, now: datetime) -> int:
     """Decide what became of the mails that may or may not have gone; return how many. None is ever sent again."""
     uncertain = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.UNCERTAIN)
     events = select(

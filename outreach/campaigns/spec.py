@@ -7,12 +7,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from outreach.belgium.calendar import next_office_time, parse_local_time
 from outreach.catalogue.categories import CATEGORIES
 from outreach.catalogue.matching import Fallback
 from outreach.documents import read_yaml, validate
+from outreach.errors import Refusal
 from outreach.settings import Line, Section, SendingSettings
 
 MAX_SPOTLIGHTS = 12
@@ -125,6 +127,30 @@ class CampaignSpec(Section):
 def read_spec(path: Path) -> CampaignSpec:
     """Read a campaign file; FileRefused lists every fault with its line."""
     return validate(CampaignSpec, read_yaml(path))
+
+
+def write_spec(spec: CampaignSpec, path: Path) -> None:
+    """Write a campaign as a file that `read_spec` reads as the same; an existing file is left alone."""
+    data = spec.model_dump(mode="json", exclude_defaults=True)
+    text = yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Refusal(f"{path}: exists already; name another file") from None
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be written: {error.strerror}") from error
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as people do, after a `|`."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def wished_time(spec: CampaignSpec) -> datetime | None:

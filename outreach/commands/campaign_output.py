@@ -1,0 +1,134 @@
+"""What `outreach campaign` prints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from outreach.campaigns.checking import Checked
+from outreach.campaigns.life import shown_time
+from outreach.campaigns.progress import CampaignProgress
+from outreach.commands.door import print_json, print_table
+from outreach.errors import Refusal
+from outreach.models import Campaign
+
+
+def summary(campaign: Campaign) -> dict[str, Any]:
+    """Return what a list or a step tells of a campaign."""
+    return {
+        "name": campaign.name,
+        "title": campaign.title,
+        "status": campaign.status,
+        "segment": campaign.segment,
+        "template": campaign.template,
+        "topic": campaign.topic,
+        "send_at": campaign.send_at,
+        "pause_kind": campaign.pause_kind,
+        "pause_reason": campaign.pause_reason,
+        "created_by": campaign.created_by,
+        "created_at": campaign.created_at,
+        "submitted_by": campaign.submitted_by,
+        "submitted_at": campaign.submitted_at,
+        "scheduled_by": campaign.scheduled_by,
+        "scheduled_at": campaign.scheduled_at,
+        "frozen_at": campaign.frozen_at,
+        "finished_at": campaign.finished_at,
+        "simulated": campaign.simulated,
+    }
+
+
+def told(campaign: Campaign) -> list[tuple[str, Any]]:
+    """Return the same as rows for people."""
+    rows = [(key, value) for key, value in summary(campaign).items() if value]
+    return [(key, shown_time(value) if isinstance(value, datetime) else value) for key, value in rows]
+
+
+def print_step(campaign: Campaign, as_json: bool, hint: str = "", **counts: int) -> None:
+    """Print the state that a step led to."""
+    if as_json:
+        print_json({**summary(campaign), **counts})
+        return
+    click.echo(f"{campaign.name}: {campaign.status.value}")
+    if hint:
+        click.echo(hint)
+
+
+def checked_data(checked: Checked) -> dict[str, Any]:
+    """Return what a check found, without the parts themselves."""
+    return {
+        "name": checked.name,
+        "ok": not checked.reasons,
+        "reasons": [asdict(reason) for reason in checked.reasons],
+        "warnings": [asdict(warning) for warning in checked.warnings],
+        "send_at": checked.send_at,
+        "wished_at": checked.wished_at,
+        "audience": asdict(checked.audience) if checked.audience else None,
+        "cohorts": checked.cohorts,
+    }
+
+
+def print_checked(checked: Checked) -> None:
+    """Print what a check found."""
+    if checked.send_at is not None:
+        moved = f"; {shown_time(checked.wished_at)} is outside office hours or a holiday" if checked.moved else ""
+        click.echo(f"time: {shown_time(checked.send_at)}{moved}")
+    if checked.audience is not None:
+        audience = checked.audience
+        click.echo(
+            f"audience: {audience.contacts} contacts; {audience.mailable} will be mailed, "
+            f"at {audience.companies} companies, in {checked.cohorts} cohorts"
+        )
+        for reason, count in audience.by_reason.items():
+            click.echo(f"  not mailed: {count} {reason}")
+    for warning in checked.warnings:
+        click.echo(f"warning: {plain(warning.text)}")
+    for refused in checked.reasons:
+        click.echo(f"refused: {plain(refused.text)}")
+    if not checked.reasons:
+        click.echo(f"{checked.name}: nothing keeps it from being sent")
+
+
+def print_progress(found: CampaignProgress) -> None:
+    """Print how far a campaign is."""
+    state = found.status.value + (" (simulated)" if found.simulated else "")
+    click.echo(f"{found.name}: {state}")
+    if found.send_at:
+        click.echo(f"time: {shown_time(found.send_at)}")
+    if found.pause_reason:
+        click.echo(f"waits because: {found.pause_reason}")
+    if found.frozen_at is None:
+        click.echo("sending has not started")
+        return
+    rows = []
+    for status, count in found.counts.items():
+        if count:
+            why = ", ".join(f"{number} {reason}" for reason, number in found.reasons.get(status, {}).items())
+            rows.append((status, count, why))
+    print_table(("deliveries", "count", "reasons"), [*rows, ("audience", found.audience, "")])
+    if found.remaining:
+        click.echo(f"{found.remaining} to go, {found.per_minute:g} a minute")
+    if found.next_retry_at:
+        click.echo(f"next retry: {shown_time(found.next_retry_at)}")
+    if not found.holds:
+        click.echo("the statuses do not add up to the audience: please report this")
+
+
+def plain(text: str) -> str:
+    """Return a text without the control characters that would steer a terminal."""
+    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
+
+
+def write_preview(folder: Path, name: str, html: str, text: str) -> list[Path]:
+    """Write both parts of a mail into a folder."""
+    files = [folder / f"{name}.html", folder / f"{name}.txt"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files[0].write_text(html, encoding="utf-8")
+        files[1].write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{folder}: cannot be written: {error.strerror}") from error
+    return files
