@@ -219,7 +219,11 @@ class _Places(Extension):
         """Wrap the expressions that stand in an attribute with the filter for that attribute."""
         place = Place()
         added: str | None = None
+        before = ""
         for token in stream:
+            if before == "block_begin":
+                place.branch(token.value)
+            before = token.type
             if token.type == "data":
                 place.read(token.value)
             if token.type == "variable_end" and added:
@@ -273,6 +277,16 @@ class Place:
 
     def __init__(self) -> None:
         self.mode, self.attribute, self.quote, self.lead, self.element = "text", "", "", "", ""
+        self.leads: list[str] = []
+
+    def branch(self, statement: str) -> None:
+        """Pass a statement: each branch of an `if` begins where the `if` stood, an address within it too."""
+        if statement == "if":
+            self.leads.append(self.lead)
+        elif statement in ("elif", "else") and self.leads:
+            self.lead = self.leads[-1]
+        elif statement == "endif" and self.leads:
+            self.leads.pop()
 
     def read_value(self) -> None:
         """Pass an expression."""

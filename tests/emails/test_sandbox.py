@@ -110,7 +110,7 @@ def test_a_template_can_not_use_up_time_or_memory(small, model, ann, bomb):
         templates.faults(source)
         with pytest.raises(RenderError):
             Renderer(source).render(model, ann)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 def test_parts_that_include_parts_can_not_use_up_time_or_memory(small, model, ann):
@@ -122,7 +122,7 @@ def test_parts_that_include_parts_can_not_use_up_time_or_memory(small, model, an
         assert templates.names_used(source, "body.mjml") == set()
         with pytest.raises(RenderError, match=r"the template (takes|handles|puts out) more than"):
             Renderer(source).render(model, ann)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20
 
 
 def test_a_field_that_is_not_declared_is_not_there_at_all(small, model, ann):
