@@ -105,7 +105,9 @@ def fill(session: Session, app: App) -> World:
     ]
     for code, (service_id, target) in zip(CODES, targets, strict=True):
         session.add(
-            Link(code=code, campaign_id=campaign.id, cohort_id=cohort.id, block="b", service_id=service_id, target=target)
+            Link(
+                code=code, campaign_id=campaign.id, cohort_id=cohort.id, block="b", service_id=service_id, target=target
+            )
         )
     ids = [_mailed(session, app, campaign, cohort, name) for name in ("ann", "bob")]
     session.flush()
@@ -127,7 +129,12 @@ def _mailed(session: Session, app: App, campaign: Campaign, cohort: Cohort, name
     session.flush()
     session.add(
         LegalBasis(
-            contact_id=contact.id, basis=Basis.CONSENT, source="beurs", obtained_on=NOW.date(), actor="x", recorded_at=NOW
+            contact_id=contact.id,
+            basis=Basis.CONSENT,
+            source="beurs",
+            obtained_on=NOW.date(),
+            actor="x",
+            recorded_at=NOW,
         )
     )
     delivery = Delivery(

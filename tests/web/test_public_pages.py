@@ -128,7 +128,9 @@ def test_a_body_beyond_the_limit_is_refused(browser: TestClient) -> None:
     assert "Dat is te veel" in answer.text
 
 
-def test_a_defect_of_ours_shows_a_page_and_no_traceback(app: App, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_of_ours_shows_a_page_and_no_traceback(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from outreach.web.public import services
     from outreach.web.site import create_site
 

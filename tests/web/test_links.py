@@ -1,0 +1,190 @@
+"""`/l/<code>`: every hit is kept, none is believed blindly, and nobody is led anywhere the campaign doesn't say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select, text
+
+from outreach.app import App
+from outreach.campaigns import hits
+from outreach.models import Campaign, Cohort, Delivery, Hit, HitKind
+from outreach.web import hit_book
+from outreach.web.site import create_site
+from tests.conftest import Clock
+from tests.web.conftest import BROWSER, CODES, World
+
+
+def kept(app: App) -> list[Hit]:
+    with app.database.reading() as session:
+        return list(session.scalars(select(Hit).order_by(Hit.id)))
+
+
+def test_a_link_leads_to_the_address_of_its_campaign_unchanged(browser: TestClient) -> None:
+    answer = browser.get(f"/l/{CODES[1]}")
+    assert answer.status_code == 302
+    assert answer.headers["location"] == "https://elders.example/pagina?x=1&y=%C3%A9#deel"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_link_to_a_service_carries_its_code_to_the_form(browser: TestClient) -> None:
+    assert (
+        browser.get(f"/l/{CODES[0]}").headers["location"] == f"http://news.example/diensten/groenonderhoud?c={CODES[0]}"
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/l/https://evil.example",
+        "/l//evil.example",
+        "/l/%2F%2Fevil.example",
+        f"/l/{CODES[0]}%0d%0aLocation:%20https://evil.example",
+        "/l/" + "b" * 12,
+        f"/l/{CODES[4]}",  # its target is javascript:
+    ],
+)
+def test_open_redirect_is_impossible(browser: TestClient, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "Deze link kennen we niet" in answer.text or "bestaat niet" in answer.text
+
+
+def test_a_parameter_cannot_change_the_target(browser: TestClient) -> None:
+    answer = browser.get(f"/l/{CODES[2]}", params={"url": "https://evil.example", "target": "x"})
+    assert answer.headers["location"] == "https://elders.example/twee"
+
+
+def test_a_click_of_a_person_is_a_human_hit_without_address(browser: TestClient, app: App) -> None:
+    browser.get(f"/l/{CODES[0]}", headers={"x-forwarded-for": "203.0.113.9"})
+    (hit,) = kept(app)
+    assert (hit.method, hit.kind, hit.reasons, hit.simulated) == ("GET", HitKind.HUMAN, "", False)
+    with app.database.reading() as session:
+        assert "203.0.113" not in str(session.execute(text("SELECT * FROM hit")).all())
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "reason"),
+    [
+        ("HEAD", {}, "head"),
+        ("GET", {"Sec-Purpose": "prefetch;prerender"}, "prefetch"),
+        ("GET", {"Purpose": "prefetch"}, "prefetch"),
+        ("GET", {"User-Agent": ""}, "no_agent"),
+        ("GET", {"User-Agent": "Mozilla/5.0 (compatible; BingPreview/1.0b)"}, "crawler"),
+        ("GET", {"User-Agent": "curl/8.5"}, "crawler"),
+    ],
+)
+def test_what_shows_itself_as_a_scanner_is_kept_as_one(
+    browser: TestClient, app: App, method: str, headers: dict[str, str], reason: str
+) -> None:
+    assert browser.request(method, f"/l/{CODES[0]}", headers=headers).status_code == 302
+    (hit,) = kept(app)
+    assert (hit.kind, hit.reasons) == (HitKind.SCANNER, reason)
+
+
+def test_a_hit_before_anybody_can_have_read_the_mail_is_a_scanners(browser: TestClient, app: App, clock: Clock) -> None:
+    with app.database.writing() as session:
+        for delivery in session.scalars(select(Delivery)):
+            delivery.sent_at = clock.at - timedelta(seconds=1)
+    browser.get(f"/l/{CODES[0]}")
+    clock.move(seconds=60)
+    browser.get(f"/l/{CODES[0]}")
+    assert [hit.reasons for hit in kept(app)] == ["seconds_after_sending", ""]
+
+
+def test_a_burst_over_the_links_of_a_mail_is_a_scanner_in_disguise(browser: TestClient, app: App, clock: Clock) -> None:
+    with app.database.writing() as session:
+        from outreach.models import Link
+
+        session.scalars(select(Link).where(Link.code == CODES[4])).one().target = "https://elders.example/vijf"
+    browser.get(f"/l/{CODES[0]}")
+    clock.move(seconds=10)
+    for code in CODES[1:]:
+        browser.get(f"/l/{code}")
+        clock.move(seconds=0.2)
+    assert [hit.kind for hit in kept(app)] == [HitKind.HUMAN, *[HitKind.SCANNER] * 4]
+    assert {hit.reasons for hit in kept(app)} == {"", "many_links_at_once"}
+
+
+def test_only_a_program_on_this_machine_can_say_that_it_is_simulated_and_only_in_a_simulated_campaign(
+    app: App, world: World
+) -> None:
+    def hit_from(host: str, **headers: str) -> bool:
+        with TestClient(create_site(app), client=(host, 1234), follow_redirects=False) as client:
+            client.get(f"/l/{CODES[0]}", headers={"X-Outreach-Simulated": "1", "User-Agent": BROWSER, **headers})
+        return kept(app)[-1].simulated
+
+    assert not hit_from("127.0.0.1")
+    with app.database.writing() as session:
+        session.get_one(Campaign, world.campaign_id).simulated = True
+    assert hit_from("127.0.0.1")
+    assert hit_from("::1")
+    assert not hit_from("203.0.113.9")
+    assert not hit_from("127.0.0.1", **{"X-Forwarded-For": "203.0.113.9"})
+
+
+def test_a_busy_database_neither_holds_up_a_visitor_nor_loses_the_hit(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hit_book, "PATIENCE_SECONDS", 0.05)
+    client = TestClient(create_site(app), follow_redirects=False, headers={"user-agent": BROWSER})
+    with app.database.writing() as session:
+        session.execute(text("UPDATE campaign SET title = title"))
+        assert client.get(f"/l/{CODES[2]}").status_code == 302
+        assert client.get(f"/l/{CODES[2]}").status_code == 302
+    assert kept(app) == []
+    assert hit_book.catch_up(app) == 2
+    assert hit_book.catch_up(app) == 0
+    assert [hit.kind for hit in kept(app)] == [HitKind.HUMAN, HitKind.HUMAN]
+
+
+def test_a_torn_line_does_not_hold_up_the_hits_behind_it(app: App, world: World) -> None:
+    file = hit_book.file_of(app.project)
+    good = hits.Request(CODES[0], "GET", BROWSER, False, app.now())
+    hit_book._put_aside(file, good)
+    file.write_text('{"code": "bcd\n' + file.read_text())
+    assert hit_book.catch_up(app) == 1
+    assert len(kept(app)) == 1
+
+
+def test_hits_set_aside_are_written_down_when_the_site_starts(app: App, world: World) -> None:
+    hit_book._put_aside(hit_book.file_of(app.project), hits.Request(CODES[0], "GET", BROWSER, False, app.now()))
+    with TestClient(create_site(app)):
+        for _ in range(100):
+            if kept(app):
+                break
+            import time
+
+            time.sleep(0.02)
+    assert len(kept(app)) == 1
+
+
+@pytest.fixture
+def cohortless(app: App, world: World) -> Iterator[None]:
+    from outreach.models import Link
+
+    with app.database.writing() as session:
+        for link in session.scalars(select(Link)):
+            link.cohort_id = None
+    yield
+
+
+def test_a_link_that_names_only_the_campaign_works_too(browser: TestClient, app: App, cohortless: None) -> None:
+    assert browser.get(f"/l/{CODES[0]}").status_code == 302
+    assert kept(app)[0].kind is HitKind.HUMAN
+
+
+def test_an_address_of_others_gets_no_parameter() -> None:
+    base = "https://news.example"
+    assert hits.carrying("https://news.example.evil.example/diensten/x", "ccc", base).endswith("/diensten/x")
+    assert hits.carrying("https://news.example/diensten/x?a=1#b", "ccc", base).endswith("x?a=1&c=ccc#b")
+    assert hits.carrying("https://news.example/privacy", "ccc", base) == "https://news.example/privacy"
+
+
+def test_the_world_is_as_the_tests_think(app: App, world: World) -> None:
+    with app.database.reading() as session:
+        assert session.scalars(select(Cohort)).one().contact_count == 2
