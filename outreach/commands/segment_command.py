@@ -59,8 +59,8 @@ def count(door: Door, name: str, topic: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"segment": segment.name, "title": segment.title, **_counts(counted)})
         return
-    click.echo(f"{segment.title}: {_people(counted.contacts, counted.companies)}")
-    click.echo(f"would be mailed now: {_people(counted.mailable, counted.mailable_companies)}")
+    click.echo(f"{segment.title}: {counted.contacts:,} contacts at {counted.companies:,} companies")
+    click.echo(f"would be mailed now: {counted.mailable:,}")
 
 
 @command.command()
@@ -115,7 +115,7 @@ def _print_explained(title: str, explained: segments.Explanation) -> None:
     for reason, contacts in counted.by_reason.items():
         remaining -= contacts
         rows.append((f"not mailed: {reason}", f"{-contacts:,}" if contacts else "", f"{remaining:,}", ""))
-    rows.append(("would be mailed now", "", f"{counted.mailable:,}", f"{counted.mailable_companies:,}"))
+    rows.append(("would be mailed now", "", f"{counted.mailable:,}", ""))
     print_table(["rule", "drop out", "contacts remain", "companies remain"], rows, title=title)
 
 
@@ -134,10 +134,5 @@ def _counts(counted: segments.SegmentCount) -> dict[str, Any]:
         "contacts": counted.contacts,
         "companies": counted.companies,
         "mailable": counted.mailable,
-        "mailable_companies": counted.mailable_companies,
         "by_reason": dict(counted.by_reason),
     }
-
-
-def _people(contacts: int, companies: int) -> str:
-    return f"{contacts:,} contacts at {companies:,} companies"

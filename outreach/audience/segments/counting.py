@@ -29,7 +29,6 @@ class SegmentCount:
     contacts: int
     companies: int
     mailable: int
-    mailable_companies: int
     by_reason: Mapping[str, int]
 
 
@@ -84,11 +83,9 @@ def count(session: Session, segment: Segment, policy: Policy) -> SegmentCount:
             mailable, by_reason[SkipReason.DUPLICATE_ADDRESS.value] = addresses, contacts - addresses
         else:
             by_reason[reason] = contacts
-    reached = case((judged.c.reason.is_(None), judged.c.company_id))
-    companies = select(func.count(judged.c.company_id.distinct()), func.count(reached.distinct()))
-    total_companies, mailable_companies = session.execute(companies).one()
-    contacts = mailable + sum(by_reason.values())
-    return SegmentCount(contacts, total_companies, mailable, mailable_companies, by_reason)
+    found = contact_ids(segment, policy.now).add_columns(Contact.company_id).subquery()
+    companies = session.execute(select(func.count(found.c.company_id.distinct()))).scalar_one()
+    return SegmentCount(mailable + sum(by_reason.values()), companies, mailable, by_reason)
 
 
 def explain(session: Session, segment: Segment, policy: Policy) -> Explanation:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from outreach.audience.segments import values
 from outreach.audience.segments.files import Segment
@@ -27,20 +27,20 @@ def check_names(session: Session, segment: Segment) -> None:
 
 def unknown_names(session: Session, segment: Segment) -> Iterator[Complaint]:
     """Yield a complaint per name that does not exist in the database."""
-    existing: dict[str, set[str]] = {}
     for noun, location, name in _named(segment.rule, ()):
-        if noun not in existing:
-            existing[noun] = {row for query in _EXISTING[noun] for row in session.scalars(query) if row is not None}
-        if name not in existing[noun]:
-            at = _as_listed(segment, location)
-            yield segment.complaint(at, f"{_dotted(at)}: {name!r} is no {noun}; {values.known(name, existing[noun])}")
+        columns = _COLUMNS[noun]
+        if any(session.scalar(select(column).where(column == name).limit(1)) is not None for column in columns):
+            continue
+        existing = {found for column in columns for found in session.scalars(select(column).distinct()) if found}
+        at = _as_listed(segment, location)
+        yield segment.complaint(at, f"{_dotted(at)}: {name!r} is no {noun}; {values.known(name, existing)}")
 
 
-_EXISTING: dict[str, tuple[Select[Any], ...]] = {
-    "tag of any contact": (select(ContactTag.tag).distinct(),),
-    "topic of any contact or campaign": (select(ContactTopic.topic).distinct(), select(Campaign.topic).distinct()),
-    "service": (select(Service.slug),),
-    "enterprise": (select(Enterprise.slug),),
+_COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
+    "tag of any contact": (ContactTag.tag,),
+    "topic of any contact or campaign": (ContactTopic.topic, Campaign.topic),
+    "service": (Service.slug,),
+    "enterprise": (Enterprise.slug,),
 }
 _NOUNS = {"tag": "tag of any contact", "topic": "topic of any contact or campaign"}
 
