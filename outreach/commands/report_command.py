@@ -1,0 +1,62 @@
+"""`outreach report`: figures for the team itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from outreach.commands.door import Door, json_option, print_json, print_table
+from outreach.reports import exports, tables
+from outreach.reports.campaigns import CampaignsReport, report
+
+SHOWN_CLICKS = 25
+
+
+@click.group()
+def command() -> None:
+    """Figures about campaigns."""
+
+
+@command.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@json_option
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write every figure to this CSV file.")
+@click.option("--xlsx", "xlsx_file", type=click.Path(path_type=Path), help="Write the tables to this workbook.")
+@click.pass_obj
+def campaign(door: Door, names: tuple[str, ...], as_json: bool, csv_file: Path | None, xlsx_file: Path | None) -> None:
+    """Show what one or several campaigns led to: funnel, reasons of skips, clicks, leads by evidence."""
+    with door.open() as app, app.database.reading() as session:
+        figures = report(session, names)
+    if csv_file:
+        exports.write_csv(csv_file, tables.LONG_COLUMNS, tables.long_rows(figures))
+    if xlsx_file:
+        exports.write_xlsx(xlsx_file, [*tables.side_by_side(figures), tables.click_sheet(figures)])
+    if as_json:
+        print_json(_plain(figures))
+    else:
+        _print(figures)
+        for file in filter(None, (csv_file, xlsx_file)):
+            click.echo(f"written: {file}")
+
+
+def _plain(figures: CampaignsReport) -> dict[str, Any]:
+    """Return the report with the figures of a campaign beside its name, not one level deeper."""
+    plain = asdict(figures)
+    plain["campaigns"] = [each | each.pop("figures") for each in plain["campaigns"]]
+    return plain
+
+
+def _print(figures: CampaignsReport) -> None:
+    if figures.simulated:
+        click.echo(tables.SIMULATED)
+    for sheet in tables.side_by_side(figures):
+        print_table(sheet.header, sheet.rows, title=sheet.name)
+    sheet = tables.click_sheet(figures)
+    hit = [row for row in sheet.rows if row[-1]]
+    print_table(sheet.header, hit[:SHOWN_CLICKS], title="clicks")
+    if len(sheet.rows) > len(hit[:SHOWN_CLICKS]):
+        more = len(sheet.rows) - len(hit[:SHOWN_CLICKS])
+        click.echo(f"{more} more rows, mostly without hits: --json, --csv and --xlsx hold them all")

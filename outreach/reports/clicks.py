@@ -1,0 +1,149 @@
+"""Clicks per province × sector × service, human and raw side by side; a link tells its cohort, and never a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from outreach.belgium.places import PROVINCES
+from outreach.belgium.sectors import nace
+from outreach.models import Cohort, Delivery, DeliveryStatus, Enterprise, Exposure, Hit, HitKind, Link, Service
+
+# A campaign too small for cohorts: its links name the campaign only.
+WHOLE = "hele campagne"
+SEVERAL_PROVINCES, SEVERAL_SECTORS = "meerdere provincies", "meerdere sectoren"
+UNKNOWN = "onbekend"
+OTHER_LINKS = "andere links"
+
+
+@dataclass(frozen=True)
+class ClickRow:
+    """Hits on the links of one service from one province and sector; `recipients` were sent a mail that showed it.
+
+    `province_nis` and `section` are None where several cells were merged, or unknown: the label says which. `service`
+    is None for links that are no service's. `simulated` counts the hits of `raw` that the demo made.
+    """
+
+    province_nis: str | None
+    province: str
+    section: str | None
+    sector: str
+    service_slug: str | None
+    service: str
+    enterprise: str
+    recipients: int
+    human: int
+    raw: int
+    simulated: int
+
+    @property
+    def place(self) -> tuple[str, str, str | None]:
+        return self.province, self.sector, self.service_slug
+
+
+def clicks_of(session: Session, campaign_ids: list[int]) -> dict[int, list[ClickRow]]:
+    """Return the rows of each campaign: one for every service that was shown, with or without hits."""
+    places = _places(session, campaign_ids)
+    services = _services(session)
+    found: dict[int, list[ClickRow]] = {each: [] for each in campaign_ids}
+
+    def blank(cohort_id: int | None, service_id: int | None) -> ClickRow:
+        place = places.get(cohort_id, _WHOLE_PLACE) if cohort_id else _WHOLE_PLACE
+        return ClickRow(*place, *(services.get(service_id, _NO_SERVICE) if service_id else _NO_SERVICE), 0, 0, 0, 0)
+
+    for campaign_id, cohort_id, shown_id, recipients in _shown(session, campaign_ids):
+        found[campaign_id].append(replace(blank(cohort_id, shown_id), recipients=recipients))
+    for campaign_id, cohort_id, service_id, kind, simulated, count in _hits(session, campaign_ids):
+        human, played = count if kind is HitKind.HUMAN else 0, count if simulated else 0
+        row = replace(blank(cohort_id, service_id), human=human, raw=count, simulated=played)
+        found[campaign_id].append(row)
+    return {campaign_id: merged(rows) for campaign_id, rows in found.items()}
+
+
+def merged(rows: Iterable[ClickRow]) -> list[ClickRow]:
+    """Add up the rows of one place and service; the most human hits first."""
+    together: dict[tuple[str, str, str | None], ClickRow] = {}
+    for row in rows:
+        old = together.get(row.place)
+        together[row.place] = row if old is None else _sum(old, row)
+    return sorted(together.values(), key=lambda row: (-row.human, -row.raw, row.province, row.sector, row.service))
+
+
+def _sum(one: ClickRow, other: ClickRow) -> ClickRow:
+    return replace(
+        one,
+        recipients=one.recipients + other.recipients,
+        human=one.human + other.human,
+        raw=one.raw + other.raw,
+        simulated=one.simulated + other.simulated,
+    )
+
+
+Place = tuple[str | None, str, str | None, str]
+_WHOLE_PLACE: Place = (None, WHOLE, None, WHOLE)
+_NO_SERVICE: tuple[str | None, str, str] = (None, OTHER_LINKS, "")
+
+
+def _places(session: Session, campaign_ids: list[int]) -> dict[int, Place]:
+    return {
+        cohort.id: place_of_cells([(cell[0], cell[1]) for cell in cohort.cells])
+        for cohort in session.scalars(select(Cohort).where(Cohort.campaign_id.in_(campaign_ids)))
+    }
+
+
+def place_of_cells(cells: Iterable[tuple[str | None, str | None]]) -> Place:
+    """Return NIS code, province, section and sector of a cohort's cells, with a label in words where it is no one."""
+    listed = list(cells)
+    provinces, sections = {cell[0] for cell in listed}, {cell[1] for cell in listed}
+    nis = next(iter(provinces)) if len(provinces) == 1 else None
+    section = next(iter(sections)) if len(sections) == 1 else None
+    province = SEVERAL_PROVINCES if len(provinces) > 1 else PROVINCES[nis].name_nl if nis in PROVINCES else UNKNOWN
+    sector = SEVERAL_SECTORS if len(sections) > 1 else sector_name(section)
+    return nis, province, section, sector
+
+
+def sector_name(section: str | None) -> str:
+    """Return the letter of a section of NACE-BEL 2025 with its Dutch label."""
+    entry = nace(2025, section) if section else None
+    return f"{section} {entry.label_nl}" if entry else UNKNOWN
+
+
+def _services(session: Session) -> dict[int, tuple[str | None, str, str]]:
+    query = select(Service.id, Service.slug, Service.name, Enterprise.name).join(Service.enterprise)
+    return {service_id: (slug, name, enterprise) for service_id, slug, name, enterprise in session.execute(query)}
+
+
+def _shown(session: Session, campaign_ids: list[int]) -> Iterable[tuple[int, int | None, int, int]]:
+    """Yield campaign, the cohort that its links name, service, and to how many recipients it was shown."""
+    query = select(Exposure.campaign_id, Exposure.cohort_id, Exposure.service_id).where(
+        Exposure.campaign_id.in_(campaign_ids)
+    )
+    mailed = (
+        select(Delivery.cohort_id, func.count())
+        .where(Delivery.campaign_id.in_(campaign_ids), Delivery.status == DeliveryStatus.SENT)
+        .group_by(Delivery.cohort_id)
+    )
+    sent = {row[0]: row[1] for row in session.execute(mailed)}
+    cohortless = _cohortless(session, campaign_ids)
+    for campaign_id, cohort_id, service_id in session.execute(query):
+        yield campaign_id, None if campaign_id in cohortless else cohort_id, service_id, sent.get(cohort_id, 0)
+
+
+def _cohortless(session: Session, campaign_ids: list[int]) -> set[int]:
+    """Return the campaigns whose links name no cohort, since even the whole audience was too small."""
+    query = select(Link.campaign_id, func.count(Link.cohort_id)).where(Link.campaign_id.in_(campaign_ids))
+    return {campaign_id for campaign_id, cohorts in session.execute(query.group_by(Link.campaign_id)) if not cohorts}
+
+
+def _hits(session: Session, campaign_ids: list[int]) -> list[tuple[int, int | None, int | None, HitKind, bool, int]]:
+    """Return campaign, cohort, service, kind, whether simulated, and how many hits."""
+    query = (
+        select(Link.campaign_id, Link.cohort_id, Link.service_id, Hit.kind, Hit.simulated, func.count())
+        .join(Hit, Hit.link_id == Link.id)
+        .where(Link.campaign_id.in_(campaign_ids))
+        .group_by(Link.campaign_id, Link.cohort_id, Link.service_id, Hit.kind, Hit.simulated)
+    )
+    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in session.execute(query)]

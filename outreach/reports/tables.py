@@ -1,0 +1,89 @@
+"""A report as plain tables, the same for the terminal, CSV and XLSX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+
+from outreach.reports.campaigns import CampaignsReport, Figures, Funnel
+from outreach.reports.clicks import ClickRow
+from outreach.reports.exports import Cell, Sheet
+
+SIMULATED = "SIMULATED: these figures hold hits or leads that the demo made, and say nothing about real companies"
+TOTAL = "total"
+CLICK_COLUMNS = ("province", "sector", "service", "enterprise", "recipients", "human", "raw")
+LONG_COLUMNS = (
+    "simulated", "campaign", "table", "item", "province", "sector", "service", "enterprise", "count",
+)  # fmt: skip
+
+
+def columns_of(report: CampaignsReport) -> list[tuple[str, Figures]]:
+    """Return the campaigns with their names, and the total where there are several."""
+    columns = [(campaign.name, campaign.figures) for campaign in report.campaigns]
+    return columns if len(columns) == 1 else [*columns, (TOTAL, report.total)]
+
+
+def side_by_side(report: CampaignsReport) -> list[Sheet]:
+    """Return the tables with a column per campaign: funnel, reasons of skips and failures, leads by evidence."""
+    columns = columns_of(report)
+    notes = (SIMULATED,) if report.simulated else ()
+    names = [name for name, _ in columns]
+
+    def sheet(title: str, first: str, items: Sequence[str], values: Sequence[dict[str, int]]) -> Sheet:
+        rows: list[list[Cell]] = [[item, *(value.get(item, 0) for value in values)] for item in items]
+        return Sheet(title, [first, *names], rows, notes)
+
+    funnels = [_funnel(figures.funnel) for _, figures in columns]
+    skips = [dict(figures.skipped) for _, figures in columns]
+    failures = [dict(figures.failed) for _, figures in columns]
+    leads = [dict(figures.leads_by_evidence) for _, figures in columns]
+    sheets = [
+        sheet("funnel", "step", list(funnels[0]), funnels),
+        sheet("skipped", "reason", _items(skips), skips),
+        sheet("leads", "evidence", _items(leads), leads),
+    ]
+    return [*sheets, sheet("failed", "reason", _items(failures), failures)] if any(failures) else sheets
+
+
+def click_sheet(report: CampaignsReport) -> Sheet:
+    """Return the clicks of each campaign, with its name in front."""
+    rows = [[campaign.name, *_click(row)] for campaign in report.campaigns for row in campaign.figures.clicks]
+    return Sheet("clicks", ["campaign", *CLICK_COLUMNS], rows, (SIMULATED,) if report.simulated else ())
+
+
+def long_rows(report: CampaignsReport) -> list[list[Cell]]:
+    """Return every figure as a row of its own, for CSV: one table that a pivot table takes."""
+    rows: list[list[Cell]] = []
+    simulated = {campaign.name: campaign.simulated for campaign in report.campaigns}
+    for name, figures in columns_of(report):
+        for table, item, place, count in _long(figures):
+            rows.append([simulated.get(name, report.simulated), name, table, item, *place, count])
+    return rows
+
+
+def _long(figures: Figures) -> Iterator[tuple[str, str, tuple[Cell, ...], int]]:
+    nowhere = ("", "", "", "")
+    for table, counts in (
+        ("funnel", _funnel(figures.funnel)),
+        ("skipped", figures.skipped),
+        ("failed", figures.failed),
+        ("leads", figures.leads_by_evidence),
+    ):
+        for item, count in counts.items():
+            yield table, item, nowhere, count
+    for row in figures.clicks:
+        place = (row.province, row.sector, row.service, row.enterprise)
+        for item in ("recipients", "human", "raw"):
+            yield "clicks", item, place, getattr(row, item)
+
+
+def _funnel(funnel: Funnel) -> dict[str, int]:
+    return {each.name: getattr(funnel, each.name) for each in fields(Funnel)}
+
+
+def _items(counts: Sequence[dict[str, int]]) -> list[str]:
+    return list(dict.fromkeys(item for count in counts for item in count))
+
+
+def _click(row: ClickRow) -> list[Cell]:
+    return [getattr(row, name) for name in CLICK_COLUMNS]
