@@ -16,6 +16,7 @@ from outreach.campaigns import checking, life, previewing, progress, reviewing
 from outreach.campaigns.sources import Sources
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus
+from outreach.reports.campaigns import report
 from outreach.users import LoggedIn
 from outreach.web.door import Opened, Submitted, is_slug, page
 from outreach.web.guard import mail_headers
@@ -33,6 +34,7 @@ STEPS: Mapping[CampaignStatus, tuple[str, ...]] = {
     S.SENDING: ("pause", "cancel"),
     S.PAUSED: ("resume", "cancel"),
 }
+CLICKS_SHOWN = 60
 # These change by themselves, so their page looks again by itself.
 MOVING = frozenset({S.SCHEDULED, S.SENDING})
 
@@ -151,7 +153,7 @@ def _campaign(
             preview = previewing.preview(session, campaign, sources=sources_of(app), now=app.now()).rendered
         except Refusal:
             preview = None  # the check says why
-        figures = None
+        figures = report(session, [name]) if campaign.frozen_at else None
     return show_to(
         who,
         request,
@@ -162,5 +164,6 @@ def _campaign(
         checked=checked,
         preview=preview,
         report=figures,
+        clicks_shown=CLICKS_SHOWN,
         **shown,
     )
