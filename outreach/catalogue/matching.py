@@ -13,7 +13,7 @@ suited by a service without sectors (it suits every sector).
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
@@ -54,7 +54,10 @@ class TooFewServices(Refusal):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A service with everything that a mail shows of it; without `sectors_2025` it suits every sector."""
+    """A service with everything that a mail shows of it; without `sectors_2025` it suits every sector.
+
+    `siblings` are the ids of all services of its enterprise, withdrawn ones too: all count for what it was shown.
+    """
 
     id: int
     slug: str
@@ -71,6 +74,7 @@ class Candidate:
     municipality: str
     picture: str | None
     picture_alt: str
+    siblings: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data that `from_json` turns back into the same candidate."""
@@ -115,10 +119,13 @@ def candidates(session: Session) -> list[Candidate]:
         )
         .order_by(Service.id)
     )
-    return [candidate_of(service) for service in session.scalars(query)]
+    siblings: dict[int, list[int]] = defaultdict(list)
+    for enterprise_id, service_id in session.execute(select(Service.enterprise_id, Service.id).order_by(Service.id)):
+        siblings[enterprise_id].append(service_id)
+    return [candidate_of(service, siblings[service.enterprise_id]) for service in session.scalars(query)]
 
 
-def candidate_of(service: Service) -> Candidate:
+def candidate_of(service: Service, siblings: Iterable[int] = ()) -> Candidate:
     """Return what a mail shows of a service."""
     enterprise = service.enterprise
     place = place_of(enterprise.postcode)
@@ -138,17 +145,28 @@ def candidate_of(service: Service) -> Candidate:
         municipality=place.municipality if place else "",
         picture=service.picture,
         picture_alt=service.picture_alt,
+        siblings=tuple(siblings),
     )
 
 
-def exposures_so_far(session: Session, *, since: datetime | None = None) -> dict[int, int]:
-    """Return to how many recipients each service was shown: deliveries sent, `since` a moment if given, by service id.
+# What was shown or is about to be: two campaigns that start together must not both favour the same enterprise.
+_SHOWN = (
+    DeliveryStatus.SENT,
+    DeliveryStatus.UNCERTAIN,
+    DeliveryStatus.SENDING,
+    DeliveryStatus.PENDING,
+    DeliveryStatus.DEFERRED,
+)
 
-    `uncertain` deliveries count too: they may have arrived, and an enterprise must not gain by a broken connection.
+
+def exposures_so_far(session: Session, *, since: datetime | None = None) -> dict[int, int]:
+    """Return by service id to how many recipients each service was shown, or is about to be; `since` a moment if given.
+
+    What was refused, failed, cancelled or held out was not shown.
     """
     shown = (
         select(Delivery.cohort_id, func.count().label("recipients"))
-        .where(Delivery.status.in_((DeliveryStatus.SENT, DeliveryStatus.UNCERTAIN)), Delivery.cohort_id.is_not(None))
+        .where(Delivery.status.in_(_SHOWN), Delivery.cohort_id.is_not(None))
         .group_by(Delivery.cohort_id)
     )
     if since is not None:
@@ -209,10 +227,11 @@ class _Block:
         self._count = count
         self._seed = seed
         self._service = exposure
-        self._enterprise: Counter[int] = Counter()
         self._chosen: Counter[int] = Counter()
+        services: dict[int, set[int]] = defaultdict(set)
         for candidate in candidates:
-            self._enterprise[candidate.enterprise_id] += exposure.get(candidate.id, 0)
+            services[candidate.enterprise_id] |= {candidate.id, *candidate.siblings}
+        self._enterprise = {each: sum(exposure.get(id, 0) for id in ids) for each, ids in services.items()}
 
     def fill(
         self,

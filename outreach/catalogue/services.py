@@ -83,9 +83,9 @@ def _mark_companies(session: Session, now: datetime) -> None:
         update(Company)
         .where(
             Company.enterprise_number.in_(select(Enterprise.enterprise_number)),
-            Company.status != CompanyStatus.NOT_REGULAR,
+            Company.status == CompanyStatus.ACTIVE,
         )
-        .values(status=CompanyStatus.NOT_REGULAR, status_reason="maatwerkbedrijf in the catalogue", updated_at=now)
+        .values(status=CompanyStatus.NOT_REGULAR, status_reason="is a maatwerkbedrijf of the catalogue", updated_at=now)
         .execution_options(synchronize_session=False)
     )
 

@@ -26,7 +26,7 @@ from outreach.belgium.places import fold
 from outreach.errors import NotFound, Refusal
 from outreach.leads import evidence as proofs
 from outreach.leads.deciding import confirm
-from outreach.leads.receiving import LeadForm, Origin, record
+from outreach.leads.receiving import LeadForm, Origin, check_address, record
 from outreach.links import Links
 from outreach.models import Channel, Company, Enterprise, Lead, LeadStage, Service
 from outreach.settings import Settings
@@ -182,6 +182,10 @@ class _Reader:
             day = self._day(value["date"])
         except ValueError as error:
             faults.append(str(error))
+        try:
+            check_address(value.get("email"))
+        except Refusal as refusal:
+            faults.append(str(refusal))
         if value.get("channel"):
             channel = _CHANNELS.get(fold(value["channel"]), Channel.IMPORT)
             if fold(value["channel"]) not in _CHANNELS:

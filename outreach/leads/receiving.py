@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from outreach.audience.addresses import AddressError, parse_address
 from outreach.audience.companies import name_key
 from outreach.audience.contacts import same_address
 from outreach.belgium.numbers import NumberError, parse_enterprise_number
@@ -97,11 +98,21 @@ def add(
     suppression_key: bytes | None = None,
 ) -> Lead:
     """Keep a lead that the team enters; `declared_campaign` is what the company or the enterprise named."""
+    check_address(form.email)
     if happened_at > now:
         raise Refusal(f"{happened_at:%Y-%m-%d %H:%M} UTC lies in the future: give the day of the contact")
     proof = proofs.by_declaration(session, declared_campaign)
     origin = Origin(channel, happened_at, actor, proof, notify=notify)
     return record(session, form, origin, links=links, settings=settings, now=now, suppression_key=suppression_key)
+
+
+def check_address(email: str | None) -> None:
+    """Refuse an address that is none; a form's own page says so before it comes here."""
+    try:
+        if email:
+            parse_address(email)
+    except AddressError as error:
+        raise Refusal(str(error)) from error
 
 
 def record(

@@ -100,6 +100,13 @@ def test_exposures_of_enterprises_that_fit_equally_differ_by_one_cohort_at_most(
         assert max(per_enterprise) - min(per_enterprise) <= max(cohorts[: number + 1])
 
 
+def test_what_an_enterprise_was_shown_with_services_that_are_no_candidates_counts_too() -> None:
+    from dataclasses import replace
+
+    services = [replace(service(1, 10), siblings=(1, 99)), service(2, 20)]
+    assert chosen(services, count=1, exposure={99: 500, 2: 10}) == [2]
+
+
 def test_an_enterprise_stands_once_in_a_block_while_others_fit() -> None:
     services = [service(1, 10), service(2, 10), service(3, 20)]
     assert set(chosen(services, exposure={3: 1000})) & {3} == {3}

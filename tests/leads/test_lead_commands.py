@@ -73,6 +73,7 @@ def test_a_call_is_added_listed_shown_and_confirmed(
         ((), "name the enterprise or the service"),
         (("--enterprise", "e1", "--company-number", "0203.201.341"), "check digits"),
         (("--enterprise", "e1"), "name of the company is missing"),
+        (("--enterprise", "e1", "--company", "X", "--email", "geen@"), "'geen@' is not a valid address"),
         (("--enterprise", "e1", "--company", "X", "--date", "31/02/2026"), "--date"),
         (("--enterprise", "e1", "--company", "X", "--date", "2099-01-01"), "future"),
         (("--enterprise", "e1", "--company", "X", "--declared-campaign", "niets"), "'niets' is no campaign"),
@@ -91,7 +92,7 @@ LIST = """\
 Bedrijf;Ondernemingsnummer;Maatwerkbedrijf;Dienst;Datum;Kanaal;Contactpersoon;E-mail;Opmerking;Campagne
 Bakkerij Jansen;{number};Atelier De Brug;Verpakken;31/03/2026;beurs;Ann;ann@jansen.example;Offerte;herfst
 Drukkerij Peeters;;{enterprise};;2026-04-01;telefoon;;;Terugbellen;
-Niemand;123;Geen Enkel;;32/13/2026;duif;;;=cmd();
+Niemand;123;Geen Enkel;;32/13/2026;duif;;geen@;=cmd();
 Bakkerij Jansen;{number};Atelier De Brug;Verpakken;02/04/2026;mail;Ann;ann@jansen.example;Nog iets;
 """
 
@@ -106,7 +107,13 @@ def test_a_list_goes_in_with_its_good_rows_and_twice_changes_nothing(
     assert (counts["added"], counts["merged"], counts["unchanged"], counts["refused"]) == (2, 1, 0, 1)
     rejects = list(csv.reader((project / "lijst.rejects.csv").read_text("utf-8-sig").splitlines(), delimiter=";"))
     assert rejects[1][0] == "4"
-    for part in ("is not an enterprise number", "'Geen Enkel' is no enterprise", "no date", "'duif' is no channel"):
+    for part in (
+        "is not an enterprise number",
+        "'Geen Enkel' is no enterprise",
+        "no date",
+        "'duif' is no channel",
+        "geen@",
+    ):
         assert part in rejects[1][1]
     again = json.loads(cli("lead", "import", "lijst.csv", "--json").out)
     assert (again["added"], again["merged"], again["unchanged"]) == (0, 0, 3)
@@ -123,7 +130,7 @@ def test_the_refused_rows_can_be_mended_and_imported(
     cli("lead", "import", "lijst.csv")
     rejects = project / "lijst.rejects.csv"
     mended = rejects.read_text("utf-8-sig").replace("123;Geen Enkel", f";{names['enterprise']}")
-    rejects.write_text(mended.replace("32/13/2026", "05/05/2026").replace("duif", "beurs"))
+    rejects.write_text(mended.replace("32/13/2026", "05/05/2026").replace("duif", "beurs").replace("geen@", ""))
     assert cli("lead", "import", "lijst.rejects.csv", "--confirmed-by", "Ann").code == 0
     (lead,) = json.loads(cli("lead", "list", "--json", "--stage", "confirmed").out)
     assert (lead["company_name"], lead["message"], lead["decided_by"]) == ("Niemand", "=cmd()", "Ann")
