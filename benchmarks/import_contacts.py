@@ -53,7 +53,7 @@ TRADES = ["Bakkerij", "Garage", "Schrijnwerkerij", "Drukkerij", "Bouwbedrijf", "
           "Logistiek", "Metaalwerken", "Elektro", "Kinésitherapie", "Brouwerij", "Confectie"]  # fmt: skip
 PLACES = ["2000 Antwerpen", "2070 Zwijndrecht", "3000 Leuven", "3500 Hasselt", "8000 Brugge", "8500 Kortrijk",
           "9000 Gent", "9300 Aalst", "1000 Brussel", "2300 Turnhout", "2800 Mechelen", "3600 Genk"]  # fmt: skip
-CODES = ["62.010", "43.320", "10.711", "96.010", "49.410", "81.300", "25.110", "56.101", "47.711", "70.220", "01.110"]
+CODES = ["62.100", "43.320", "10.711", "96.210", "49.410", "81.300", "25.110", "47.711", "70.200", "01.110"]
 ROLES = ["info", "contact", "sales", "boekhouding", "onthaal"]
 
 
@@ -78,7 +78,7 @@ def _company(chance: random.Random, number: int, size: int) -> list[list[str]]:
     name = f"{chance.choice(TRADES)} {owner} {number}"
     form = chance.choice(("NV", "BV", "bvba", "vzw", "CV"))
     postcode, _, town = chance.choice(PLACES).partition(" ")
-    domain = f"zaak-{number}.example" if number % 50 else f"café-{number}.example"
+    domain = f"zaak-{number}.example" if number % 100 else f"café-{number}.example"
     rows = []
     for place in range(size):
         first, last = chance.choice(FIRST), chance.choice(LAST)
@@ -110,8 +110,8 @@ def run_plain(folder: Path, source: Path) -> float:
             if number not in companies:
                 name = row["Bedrijf"]
                 companies[number] = (
-                    len(companies) + 1, number[-10:], name, name.lower(), row["Rechtsvorm"], 1, row["Postcode"], "44021",
-                    "40000", row["NACE"][:7], "K", "active", now, now,
+                    len(companies) + 1, number[-10:], name, name.lower(), row["Rechtsvorm"], 1, row["Postcode"],
+                    "44021", "40000", row["NACE"][:7], "K", "active", now, now,
                 )  # fmt: skip
             address = row["E-mail"]
             digest = hashlib.blake2b(address.encode(), digest_size=16).digest()
@@ -121,13 +121,13 @@ def run_plain(folder: Path, source: Path) -> float:
             contacts.append((id, company, address, digest, domain, "personal", *names, now, now))
             bases.append((id, "consent", row["Bron"], row["Datum toestemming"], "bench", now))
     cursor.executemany(
-        "INSERT INTO company (id, enterprise_number, name, name_key, legal_form, legal_person, postcode, municipality_nis,"
-        " province_nis, nace_2025, section_2025, status, created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO company (id, enterprise_number, name, name_key, legal_form, legal_person, postcode,"
+        " municipality_nis, province_nis, nace_2025, section_2025, status, created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         companies.values(),
     )
     cursor.executemany(
-        "INSERT INTO contact (id, company_id, address, address_hash, address_domain, kind, first_name, last_name, function,"
-        " created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO contact (id, company_id, address, address_hash, address_domain, kind, first_name, last_name,"
+        " function, created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         contacts,
     )
     cursor.executemany(

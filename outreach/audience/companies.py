@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
 # What people add to a name or leave out; "nv" in the middle of a name stays, since only an end says the legal form.
 _FORMS = frozenset(
@@ -17,7 +16,6 @@ _INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}")
 _WORDS = re.compile(r"[^\W_]+")
 
 
-@lru_cache(maxsize=50_000)
 def name_key(name: str) -> str:
     """Return a name without case, accents, punctuation and legal form: `Bakkerij Jansen B.V.` → `bakkerij jansen`."""
     if not name.isascii():

@@ -112,7 +112,8 @@ def read(path: Path, options: ImportOptions, *, sender: SenderType, suppression_
     _check_basis_column(mapping, options, path)
     mend = rejects.opener(table.headers)
     reader = RowReader(table.headers, mapping.fields, defaults, sender, suppression_key, today, mend)
-    entries = reader.read(table.rows)
+    with bulk.no_collection():
+        entries = reader.read(table.rows)
     return Reading(
         path=path,
         headers=table.headers,
@@ -156,6 +157,11 @@ def _check_basis_column(mapping: columns.Mapping, options: ImportOptions, path: 
 def save(session: Session, reading: Reading, options: ImportOptions, *, actor: str, now: datetime) -> ImportSummary:
     """Take the good rows in; rows that the database shows to be wrong are refused too, and told in the summary."""
     bulk.hold(session)
+    with bulk.no_collection():
+        return _save(session, reading, options, actor, now)
+
+
+def _save(session: Session, reading: Reading, options: ImportOptions, actor: str, now: datetime) -> ImportSummary:
     warnings: list[str] = []
     refused = list(reading.rejects)
     entries, suppressed, erased = _without_erased(session, reading.entries)
@@ -197,6 +203,8 @@ def save(session: Session, reading: Reading, options: ImportOptions, *, actor: s
 
 def _without_erased(session: Session, entries: Sequence[Entry]) -> tuple[list[Entry], set[bytes], int]:
     """Return the rows of people who did not ask to be erased, the suppressed hashes, and how many rows fell out."""
+    if not suppressing.any_live(session):
+        return list(entries), set(), 0
     found = dict(suppressing.reasons(session, list({entry.hash for entry in entries})))
     if not found:
         return list(entries), set(), 0
@@ -207,15 +215,10 @@ def _without_erased(session: Session, entries: Sequence[Entry]) -> tuple[list[En
 
 def _placed(entries: Sequence[Entry], known: Known, refused: list[Reject]) -> list[tuple[Entry, Identity]]:
     """Return each row with its company; add to `refused` the rows whose company is unclear or lets them not in."""
-    identities = Identities(entries, known)
-    placed = [(entry, identities.of(entry)) for entry in entries]
-    named: set[Identity] = set()
-    forms = {}
-    for entry, identity in placed:
-        if identity is not None and entry.name:
-            named.add(identity)
-        if identity is not None and entry.form is not None:
-            forms[identity] = entry.form
+    identity_of = Identities(entries, known).of
+    placed = [(entry, identity_of(entry)) for entry in entries]
+    named = {identity for entry, identity in placed if entry.name}
+    forms = {identity: entry.form for entry, identity in placed if entry.form is not None}
     good: list[tuple[Entry, Identity]] = []
     for entry, identity in placed:
         facts = known.facts.get(identity) if isinstance(identity, int) else None

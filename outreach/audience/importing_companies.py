@@ -115,6 +115,8 @@ class Saved:
 def known_companies(session: Session, entries: Sequence[Entry]) -> Known:
     """Return the companies in the database that have a number, or a name and postcode, of the list."""
     known = Known()
+    if session.scalar(select(Company.id).limit(1)) is None:
+        return known
     columns = (Company.id, *(getattr(Company, name) for name in _FACTS))
     numbers = list({entry.number for entry in entries if entry.number})
     for row in bulk.matching(session, columns, Company.enterprise_number, numbers):
@@ -132,10 +134,10 @@ def known_companies(session: Session, entries: Sequence[Entry]) -> Known:
 class Identities:
     """Tells which company a row is about, looking at the whole file and at the database."""
 
-    def __init__(self, entries: Iterable[Entry], known: Known) -> None:
+    def __init__(self, entries: Sequence[Entry], known: Known) -> None:
         self._known = known
         self._claims: dict[NameAndPlace, set[str]] = defaultdict(set)
-        for entry in entries:
+        for entry in entries if known.facts or not all(entry.number for entry in entries) else ():
             if entry.number and entry.name_key and entry.spot:
                 self._claims[entry.name_key, entry.spot.postcode].add(entry.number)
         self._adopted = self._adoptions() if known.facts else {}
@@ -143,7 +145,7 @@ class Identities:
     def of(self, entry: Entry) -> Identity | None:
         """Return the identity of the row's company, None if several companies can be meant."""
         if entry.number:
-            return self._of_number(entry.number)
+            return self._of_number(entry.number) if self._known.facts else entry.number
         assert entry.spot is not None
         at = (entry.name_key, entry.spot.postcode)
         found: set[Identity] = set(self._known.by_name.get(at, ()))
@@ -230,17 +232,23 @@ def _disagreement(draft: Draft, what: str, line: int, was: str, later: int, now:
 def save(session: Session, drafts: dict[Identity, Draft], known: Known, *, file: str, now: datetime) -> Saved:
     """Insert new companies and update those of which something changed."""
     maatwerk = set(session.scalars(select(Enterprise.enterprise_number)))
-    new: list[tuple[Identity, Facts]] = []
+    new: list[tuple[Identity, tuple[Any, ...]]] = []
     changed: list[tuple[Any, ...]] = []
     not_regular = 0
+    alike: dict[tuple[int, int, bool], Facts] = {}
     for identity, draft in drafts.items():
-        before = known.facts[identity] if isinstance(identity, int) else None
-        after = _facts(draft, before, file, maatwerk)
+        if isinstance(identity, int):
+            before = known.facts[identity]
+            after = _facts(draft, before, file, maatwerk)
+            if before != after:
+                changed.append((*after, now, identity))
+        else:
+            # Form and sector are shared objects, one for each way to write them, so most companies are like another.
+            like = (id(draft.form), id(draft.sector), draft.number in maatwerk)
+            after = alike.get(like) or alike.setdefault(like, _facts(draft, None, file, maatwerk))
+            spot = draft.spot or _NOWHERE
+            new.append((identity, (draft.number, draft.name, draft.name_key, *after[3:6], *spot, *after[9:])))
         not_regular += after.status is CompanyStatus.NOT_REGULAR
-        if before is None:
-            new.append((identity, after))
-        elif before != after:
-            changed.append((*after, now, identity))
     ids = bulk.take_ids(session, _TABLE, len(new))
     columns = ("id", *_FACTS, "created_at", "updated_at")
     rows = [(id, *facts, now, now) for id, (_, facts) in zip(ids, new, strict=True)]
@@ -251,6 +259,7 @@ def save(session: Session, drafts: dict[Identity, Draft], known: Known, *, file:
     return Saved(numbered, len(new), len(changed), len(drafts) - len(new) - len(changed), not_regular)
 
 
+_NOWHERE = (None, None, None)
 _NOTHING = Facts(
     None, "", "", None, None, None, None, None, None, None, None, None, None, None, CompanyStatus.ACTIVE, None
 )  # fmt: skip

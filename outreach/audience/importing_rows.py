@@ -7,6 +7,7 @@ that repeats is worked out once (`Memo`). Only a row that fails is gone through 
 from __future__ import annotations
 
 import hmac
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -52,7 +53,7 @@ _ORDER = (
     Field.ESTABLISHMENT_POSTCODE,
 )
 _SECTORS = (Field.NACE_2008, Field.NACE, Field.NACE_2025)
-SOURCE_LENGTH, TEXT_LENGTH, NAME_LENGTH = 300, 100, 100
+SOURCE_LENGTH, TEXT_LENGTH, NAME_LENGTH, NAME_LIMIT = 300, 100, 100, 320
 _KINDS = {"role": AddressKind.ROLE, "personal": AddressKind.PERSONAL}
 
 
@@ -154,8 +155,8 @@ class RowReader:
             number, name, form, postcode, municipality, email, first, last, full, function,
             basis, source, day, text, tags, topics, establishment, establishment_postcode,
         ) = self._pick([*cells, ""])  # fmt: skip
-        digits = parse_enterprise_number(number) if number and not number.isspace() else None
-        clean = clean_name(name)
+        digits = _number(number) if number and not number.isspace() else None
+        clean = name if _is_clean(name) else clean_name(name)
         spot = self._spots[postcode, municipality]
         if digits is None and not (clean and spot):
             raise CellError("a company without enterprise number needs its name and its postcode")
@@ -165,25 +166,29 @@ class RowReader:
         evidence = self._evidence[basis, source, day, text]
         if evidence.basis is Basis.ROLE_ADDRESS and kind is AddressKind.PERSONAL:
             raise CellError(personal_address(address.address))
-        place = self._establishment(establishment, establishment_postcode)
+        place = (
+            self._establishment(establishment, establishment_postcode)
+            if establishment or establishment_postcode
+            else None
+        )
         return Entry(
             line, cells, digits, clean, name_key(clean) if clean else "", self._forms[form], spot,
             self._sector(cells) if self._sector_columns else None,
             address.address, address.domain, self.hash_of(address), kind,
-            first_name, last_name, self._people[function], evidence,
-            self._labels[tags], self._labels[topics], place,
+            first_name, last_name, self._people[function] if function else None, evidence,
+            self._labels[tags] if tags else (), self._labels[topics] if topics else (), place,
         )  # fmt: skip
 
     def hash_of(self, address: Address) -> bytes:
-        """Return the same hash as `links.hash_address`, without its detours for plain addresses."""
-        text = address.address
-        form = text.lower() if text.isascii() else normalised_address(text)
+        """Return the same hash as `links.hash_address`, without its detours: the domain is an A-label already."""
+        local = address.local
+        form = f"{local.lower()}@{address.domain}" if local.isascii() else normalised_address(address.address)
         return hmac.digest(self.key, form.encode(), "sha256")[:16]
 
     def _names(self, first: str, last: str, full: str) -> tuple[str | None, str | None]:
         if full and not (first or last):
             first, last = self._full_names[full]
-        return self._people[first], self._people[last]
+        return self._people[first] if first else None, self._people[last] if last else None
 
     def _sector(self, cells: list[str]) -> Sector | None:
         found: Sector | None = None
@@ -249,6 +254,25 @@ class RowReader:
         if error is None:
             return None
         return f"{self.headers[self.fields[name]]}: {error}" if name in self.fields else str(error)
+
+
+def _number(text: str) -> str:
+    """Return what `parse_enterprise_number` does; the two usual spellings take a short cut."""
+    digits = text.removeprefix("BE").lstrip().replace(".", "")
+    if len(digits) == 10 and digits.isascii() and digits.isdigit() and 97 - int(digits[:8]) % 97 == int(digits[8:]):
+        return digits if digits[0] in "01" else parse_enterprise_number(text)
+    return parse_enterprise_number(text)
+
+
+def _is_clean(text: str) -> bool:
+    """Tell at once that `clean_name` would return a text as it is."""
+    return (
+        len(text) <= NAME_LIMIT
+        and text.isprintable()
+        and "  " not in text
+        and text == text.strip()
+        and unicodedata.is_normalized("NFC", text)
+    )
 
 
 def personal_address(address: str) -> str:

@@ -107,6 +107,11 @@ def reasons(session: Session, hashes: Sequence[bytes]) -> Iterable[tuple[bytes, 
         yield found[0], found[1]
 
 
+def any_live(session: Session) -> bool:
+    """Tell whether any address at all is suppressed."""
+    return session.scalar(select(Suppression.id).where(Suppression.lifted_at.is_(None)).limit(1)) is not None
+
+
 def lift(session: Session, address_hash: bytes, *, by: str, reason: str, now: datetime, opted_in: bool = False) -> bool:
     """Lift the suppression in force; return whether there was one.
 

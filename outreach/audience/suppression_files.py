@@ -32,7 +32,8 @@ def _words(text: str) -> frozenset[str]:
 # Folded as headers are: without case, accents, spaces and signs.
 _YES = _words("""
     yes y true 1 x ja j oui o waar vrai blocked blocklisted blacklisted blacklist unsubscribed optout optedout
-    unsubscriber uitgeschreven afgemeld geblokkeerd desinscrit desabonne cleaned bounced bounce hardbounce softbounce complaint
+    unsubscriber uitgeschreven afgemeld geblokkeerd desinscrit desabonne cleaned bounced bounce hardbounce softbounce
+    complaint
     complained spam spamcomplaint abuse deleted verwijderd
 """)
 _NO = _words("""
