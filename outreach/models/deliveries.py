@@ -118,6 +118,8 @@ class Delivery(Table):
         # The frequency cap and "not mailed within" look an address or contact up by what was sent, newest first.
         Index("ix_delivery_contact_status", "contact_id", "status", "sent_at"),
         Index("ix_delivery_address_status", "address_hash", "status", "sent_at", "status_at"),
+        # "Nobody at the company was mailed within", and what a company was shown before it got in contact.
+        Index("ix_delivery_company_status", "company_id", "status", "sent_at", "status_at"),
         Index("ix_delivery_cohort", "cohort_id"),
         Index(
             "ix_delivery_worker",

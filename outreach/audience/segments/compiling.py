@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, false, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
-from outreach.audience.eligibility import mailed_since
+from outreach.audience.eligibility import ONE, mailed_since
 from outreach.audience.segments import values
 from outreach.audience.segments.among import Among
 from outreach.audience.segments.files import Segment
@@ -132,10 +132,11 @@ def _topic(value: tuple[str, ...], _now: datetime) -> Condition:
 
 def _mailed(value: NotMailed, now: datetime) -> Condition:
     got = mailed_since(now - values.period(value.period))
+    same = Delivery.address_hash == Contact.address_hash
     if value.to is To.COMPANY:
-        return Among(Contact.company_id, select(Delivery.company_id).where(got))
-    # Per row, not as a set: nearly every recent mail would be in it.
-    return exists().where(Delivery.address_hash == Contact.address_hash, got).correlate(Contact)
+        same = Delivery.company_id == Contact.company_id
+    # Per row, not as a set: all that was mailed lately would be in it.
+    return exists(ONE).where(same, got).correlate(Contact)
 
 
 def _shown(value: Shown, now: datetime) -> Condition:
