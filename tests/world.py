@@ -292,3 +292,9 @@ def counted(session: Session, column: Any, *where: Any) -> dict[Any, int]:
     """Count rows by a column."""
     query = select(column, func.count()).where(*where).group_by(column)
     return {value: int(rows) for value, rows in session.execute(query)}
+
+
+def add_catalogue_service(session: Session, now: datetime, slug: str = "dienst-nieuw") -> Service:
+    """Add one more service to the first enterprise."""
+    enterprise = session.scalars(select(Enterprise).order_by(Enterprise.id).limit(1)).one()
+    return add_service(session, enterprise, slug, now)

@@ -23,7 +23,7 @@ from outreach.campaigns.selection import AudienceCount
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec, send_time, wished_time
 from outreach.catalogue import matching
-from outreach.catalogue.matching import Cell
+from outreach.catalogue.matching import Cell, TooFewServices
 from outreach.emails import checking as mails
 from outreach.emails.assembly import Headers, Mailbox, assemble, message_id
 from outreach.emails.rendering import Renderer
@@ -90,12 +90,16 @@ def examine(session: Session, campaign: Campaign | CampaignSpec, *, sources: Sou
     reasons += _services(session, spec)
     audience, plan = None, None
     if frozen is not None:
-        audience = selection.count(session, frozen.segment, policy_of(sources.settings, spec.topic, now, campaign_id))
-        reasons += _audience(audience)
-        try:
-            plan = previewing.plan(session, frozen, sources.settings, now, campaign_id)
-        except Refusal as refusal:
-            reasons.append(Reason("spotlights", str(refusal)))
+        # The cap and "not mailed within" are those of the moment of sending: what the check counts is what will go.
+        at = max(now, frozen.send_at or now)
+        policy = policy_of(sources.settings, spec.topic, at, campaign_id)
+        with selection.gathered(session, frozen.segment, policy) as rows:
+            audience = selection.count(session, rows)
+            reasons += _audience(spec, audience)
+            try:
+                plan = previewing.plan_of(session, frozen, rows, sources.settings.tracking.min_cohort)
+            except TooFewServices as few:
+                reasons.append(Reason("spotlights", str(few)))
     if frozen is not None and plan is not None:
         warnings += _thin(spec, plan)
         for found, severe in _mails(frozen, plan, sources.links, now):
@@ -154,9 +158,9 @@ def _services(session: Session, spec: CampaignSpec) -> Iterator[Reason]:
             yield Reason("spotlights", f"service {slug!r} isn't in the catalogue, or takes no customers now{hint}")
 
 
-def _audience(audience: AudienceCount) -> Iterator[Reason]:
+def _audience(spec: CampaignSpec, audience: AudienceCount) -> Iterator[Reason]:
     if audience.contacts == 0:
-        yield Reason("audience", "the segment holds nobody: `outreach segment explain` shows which rule leaves no one")
+        yield Reason("audience", f"the segment holds nobody: `outreach segment explain {spec.segment}` says why")
     elif audience.mailable == 0:
         why = ", ".join(f"{count} {reason}" for reason, count in audience.by_reason.items())
         yield Reason("audience", f"none of the {audience.contacts} contacts of the segment may be mailed: {why}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import FromClause, select
 from sqlalchemy.orm import Session
 
 from outreach.audience.eligibility import policy_of, refusal
@@ -68,9 +68,14 @@ def copy_of(session: Session, campaign: Campaign, sources: Sources) -> Frozen:
 
 def plan(session: Session, frozen: Frozen, settings: Settings, now: datetime, campaign_id: int | None = None) -> Plan:
     """Cut the audience into cohorts and choose their services as the freeze would now."""
-    policy = policy_of(settings, frozen.spec.topic, now, campaign_id)
-    mailed = selection.mailed(selection.audience(frozen.segment, policy))
-    sizes = cohorts.planned(session, mailed, settings.tracking.min_cohort)
+    policy = policy_of(settings, frozen.spec.topic, max(now, frozen.send_at or now), campaign_id)
+    with selection.gathered(session, frozen.segment, policy) as rows:
+        return plan_of(session, frozen, rows, settings.tracking.min_cohort)
+
+
+def plan_of(session: Session, frozen: Frozen, rows: FromClause, minimum: int) -> Plan:
+    """Cut an audience that is gathered already."""
+    sizes = cohorts.planned(session, selection.mailed(rows), minimum)
     exposure = matching.exposures_so_far(session)
     return Plan(sizes, choose_all(frozen, sizes, exposure, withdrawn(session, frozen)))
 
