@@ -72,6 +72,11 @@ def size(session: Session, segment: Segment, now: datetime) -> int:
 def count(session: Session, segment: Segment, policy: Policy) -> SegmentCount:
     """Count the segment's contacts, those that would be mailed now, and the others by their reason."""
     check_names(session, segment)
+    return counted(session, segment, policy)
+
+
+def counted(session: Session, segment: Segment, policy: Policy) -> SegmentCount:
+    """Count as `count` does, for a segment whose names were looked up before."""
     judged = _judged(segment, policy).subquery()
     groups = session.execute(
         select(judged.c.reason, func.count(), func.count(judged.c.address_hash.distinct())).group_by(judged.c.reason)
@@ -90,7 +95,7 @@ def count(session: Session, segment: Segment, policy: Policy) -> SegmentCount:
 
 def explain(session: Session, segment: Segment, policy: Policy) -> Explanation:
     """Return what remains after each rule of the file, in its order, and what then drops out for which reason."""
-    counted = count(session, segment, policy)
+    totals = count(session, segment, policy)
     rules = steps(segment, policy.now)
     depth: ColumnElement[int] = literal_column(str(len(rules)))
     for place in range(len(rules) - 1, -1, -1):
@@ -104,7 +109,7 @@ def explain(session: Session, segment: Segment, policy: Policy) -> Explanation:
     companies = _remaining(session, deepest, len(rules))
     names = ["all contacts", *(name for name, _ in rules)]
     dropped = [0, *(before - after for before, after in pairwise(contacts))]
-    return Explanation(tuple(map(Step, names, contacts, companies, dropped)), counted)
+    return Explanation(tuple(map(Step, names, contacts, companies, dropped)), totals)
 
 
 def _remaining(session: Session, rows: Select[int, int], last: int) -> list[int]:
