@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -57,6 +59,9 @@ _CHANNELS = {
     }.items()
     for word in words
 }
+
+
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -167,46 +172,33 @@ class _Reader:
 
     def read(self, cells: list[str]) -> _Row:
         """Return a row; Refusal lists everything that is wrong with it."""
-        value = {name: cells[place].strip() if place < len(cells) else "" for name, place in self._columns.items()}
+        value = defaultdict(str)
+        for name, place in self._columns.items():
+            value[name] = cells[place].strip() if place < len(cells) else ""
         faults: list[str] = []
-        number, enterprise_id, service_id, day, channel = None, None, None, self._today, Channel.IMPORT
-        try:
-            number = parse_enterprise_number(value["enterprise_number"]) if value.get("enterprise_number") else None
-        except NumberError as error:
-            faults.append(str(error))
-        try:
-            enterprise_id, service_id = offered(self._session, value.get("enterprise"), value.get("service"))
-        except Refusal as refusal:
-            faults.append(str(refusal))
-        try:
-            day = self._day(value["date"])
-        except ValueError as error:
-            faults.append(str(error))
-        try:
-            check_address(value.get("email"))
-        except Refusal as refusal:
-            faults.append(str(refusal))
-        if value.get("channel"):
-            channel = _CHANNELS.get(fold(value["channel"]), Channel.IMPORT)
-            if fold(value["channel"]) not in _CHANNELS:
-                faults.append(f"{value['channel']!r} is no channel; known: {', '.join(Channel)}")
-        name = value.get("company_name") or company_name(self._session, number)
+        nobody: tuple[int, int | None] = (0, None)
+        number = _caught(faults, lambda: _number(value["enterprise_number"]), None)
+        sold = _caught(faults, lambda: offered(self._session, value["enterprise"], value["service"]), nobody)
+        day = _caught(faults, lambda: self._day(value["date"]), self._today)
+        channel = _caught(faults, lambda: _channel(value["channel"]), Channel.IMPORT)
+        _caught(faults, lambda: check_address(value["email"]), None)
+        name = value["company_name"] or company_name(self._session, number)
         if not name and not faults:
             faults.append("the name of the company is missing, and its number is not known here")
         if faults:
             raise Refusal("; ".join(faults))
         form = LeadForm(
             company_name=name,
-            service_id=service_id,
-            enterprise_id=enterprise_id,
+            service_id=sold[1],
+            enterprise_id=sold[0],
             enterprise_number=number,
-            person=value.get("person") or None,
-            email=value.get("email") or None,
-            phone=value.get("phone") or None,
-            message=value.get("message", ""),
-            wanted_when=value.get("wanted_when") or None,
+            person=value["person"] or None,
+            email=value["email"] or None,
+            phone=value["phone"] or None,
+            message=value["message"],
+            wanted_when=value["wanted_when"] or None,
         )
-        return _Row(form, channel, day, value.get("campaign") or None)
+        return _Row(form, channel, day, value["campaign"] or None)
 
     def _day(self, text: str) -> date:
         if not text:
@@ -215,6 +207,25 @@ class _Reader:
         if day > self._today:
             raise ValueError(f"the date {text!r} lies in the future")
         return day
+
+
+def _caught(faults: list[str], read: Callable[[], Value], otherwise: Value) -> Value:
+    """Return what a cell means; if it means nothing, note why and return `otherwise`."""
+    try:
+        return read()
+    except (ValueError, Refusal) as error:
+        faults.append(str(error))
+        return otherwise
+
+
+def _number(text: str) -> str | None:
+    return parse_enterprise_number(text) if text else None
+
+
+def _channel(text: str) -> Channel:
+    if text and fold(text) not in _CHANNELS:
+        raise ValueError(f"{text!r} is no channel; known: {', '.join(Channel)}")
+    return _CHANNELS[fold(text)] if text else Channel.IMPORT
 
 
 def company_name(session: Session, number: str | None) -> str:

@@ -131,7 +131,23 @@ def record(
     session.execute(select(Enterprise.id).where(Enterprise.id == enterprise_id).with_for_update())
     form = _cleaned(form)
     company_id = _company_of(session, form, suppression_key)
-    lead = Lead(
+    lead = _lead(form, origin, company_id, enterprise_id, service_id, now)
+    _prove(session, lead, origin.proof, timedelta(days=settings.leads.window_days))
+    known = _doubles_of(session, lead)
+    session.add(lead)
+    if known:
+        _merge(lead, known[0])
+    session.flush()
+    if origin.notify and not _says_nothing_new(session, lead, known):
+        notices.notify(session, lead, follows=known[0].id if known else None, settings=settings, links=links, now=now)
+    session.flush()
+    return lead
+
+
+def _lead(
+    form: LeadForm, origin: Origin, company_id: int | None, enterprise_id: int, service_id: int | None, now: datetime
+) -> Lead:
+    return Lead(
         company_id=company_id,
         company_name=form.company_name,
         enterprise_number=form.enterprise_number,
@@ -151,16 +167,6 @@ def record(
         import_key=origin.import_key,
         simulated=origin.simulated,
     )
-    _prove(session, lead, origin.proof, timedelta(days=settings.leads.window_days))
-    known = _doubles_of(session, lead)
-    session.add(lead)
-    if known:
-        _merge(lead, known[0])
-    session.flush()
-    if origin.notify and not _says_nothing_new(session, lead, known):
-        notices.notify(session, lead, follows=known[0].id if known else None, settings=settings, links=links, now=now)
-    session.flush()
-    return lead
 
 
 def _offered(session: Session, form: LeadForm) -> tuple[int, int | None]:

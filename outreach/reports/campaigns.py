@@ -204,6 +204,26 @@ def _figures(
     leads: LeadCounts,
     clicks: Sequence[ClickRow],
 ) -> Figures:
+    return Figures(
+        funnel=_funnel(statuses, companies, unsubscribed, leads, clicks),
+        skipped=_reasons(statuses, DeliveryStatus.SKIPPED, [reason.value for reason in SkipReason]),
+        failed=_reasons(statuses, DeliveryStatus.FAILED, []),
+        leads_by_evidence={
+            evidence.value: sum(count for key, count in leads.items() if key[0] is evidence) for evidence in Evidence
+        },
+        clicks=tuple(clicks),
+        simulated_hits=sum(row.simulated for row in clicks),
+        simulated_leads=sum(count for (_, _, simulated), count in leads.items() if simulated),
+    )
+
+
+def _funnel(
+    statuses: StatusCounts,
+    companies: tuple[int, int],
+    unsubscribed: int,
+    leads: LeadCounts,
+    clicks: Sequence[ClickRow],
+) -> Funnel:
     by_status: Counter[DeliveryStatus] = Counter()
     for (status, _), count in statuses.items():
         by_status[status] += count
@@ -213,7 +233,7 @@ def _figures(
     audience = by_status.total()
     skipped, held_out = by_status[DeliveryStatus.SKIPPED], by_status[DeliveryStatus.HELD_OUT]
     human, raw = sum(row.human for row in clicks), sum(row.raw for row in clicks)
-    funnel = Funnel(
+    return Funnel(
         audience=audience,
         companies=companies[0],
         skipped=skipped,
@@ -234,17 +254,6 @@ def _figures(
         leads_new=stages[LeadStage.NEW],
         leads_confirmed=stages[LeadStage.CONFIRMED],
         leads_refused=stages[LeadStage.REFUSED],
-    )
-    return Figures(
-        funnel=funnel,
-        skipped=_reasons(statuses, DeliveryStatus.SKIPPED, [reason.value for reason in SkipReason]),
-        failed=_reasons(statuses, DeliveryStatus.FAILED, []),
-        leads_by_evidence={
-            evidence.value: sum(count for key, count in leads.items() if key[0] is evidence) for evidence in Evidence
-        },
-        clicks=tuple(clicks),
-        simulated_hits=sum(row.simulated for row in clicks),
-        simulated_leads=sum(count for (_, _, simulated), count in leads.items() if simulated),
     )
 
 

@@ -16,7 +16,7 @@ from outreach.catalogue.files import read_catalogue
 from outreach.catalogue.matching import candidates, exposures_so_far
 from outreach.errors import FileRefused, Refusal
 from outreach.models import Company, CompanyStatus, DeliveryForm, Enterprise, Service
-from tests.conftest import NOW
+from tests.conftest import NOW, ROOT
 
 FIRST, SECOND = make_enterprise_number(4_000_001), make_enterprise_number(4_000_002)
 
@@ -275,6 +275,14 @@ def test_a_picture_is_a_real_one_inside_the_project_and_described(app: App) -> N
         assert part in text
     text = refusal(app, write(app.project, with_picture("pictures/a.png", "")))
     assert "catalogue.yaml:16: enterprises.0.services.1: picture_alt" in text
+
+
+def test_the_example_of_the_documentation_can_be_imported(app: App) -> None:
+    text = (ROOT / "docs" / "catalogue.md").read_text()
+    (app.project / "pictures").mkdir()
+    Image.new("RGB", (8, 8)).save(app.project / "pictures" / "verpakken.jpg")
+    summary = imported(app, write(app.project, text.partition("```yaml\n")[2].partition("```")[0]))
+    assert (summary.enterprises_added, summary.services_added) == (1, 1)
 
 
 def test_a_company_that_turns_out_to_be_an_enterprise_is_no_regular_company(app: App) -> None:
