@@ -120,6 +120,8 @@ _HEADERS = {
     "picture_alt": ("alt", "alt-tekst", "fototekst", "picture alt"),
     "taking_customers": ("neemt klanten aan", "klanten welkom", "taking customers", "open"),
 }
+_SERVICE_NAMES, _ENTERPRISE_NAMES = {"dienst", "service"}, {"bedrijf", "maatwerkbedrijf"}
+_IGNORED = ""
 _COLUMNS = {fold(spelling): name for name, spellings in _HEADERS.items() for spelling in (name, *spellings)}
 
 
@@ -134,7 +136,7 @@ def _read_csv(file: Path) -> Iterator[FoundEnterprise | FoundService]:
         if len(cells) > len(columns):
             complaints.append(Complaint(file, line, f"has {len(cells)} cells, but the header {len(columns)}"))
             continue
-        values = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if cell.strip()}
+        values = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name and cell.strip()}
         try:
             entry = model.model_validate(values)
         except ValidationError as error:
@@ -151,9 +153,13 @@ def _read_csv(file: Path) -> Iterator[FoundEnterprise | FoundService]:
 
 
 def _columns(file: Path, line: int, header: list[str]) -> list[str]:
-    columns = []
+    columns: list[str] = []
     complaints = []
+    of_services = any(fold(cell) in _SERVICE_NAMES for cell in header)
     for cell in header:
+        if of_services and fold(cell) in _ENTERPRISE_NAMES:
+            columns.append(_IGNORED)  # beside a service's name, its enterprise's says what the number says already
+            continue
         name = _COLUMNS.get(fold(cell))
         if name is None:
             complaints.append(Complaint(file, line, f"column {cell!r} is unknown; known: {', '.join(_HEADERS)}"))
@@ -168,7 +174,7 @@ def _columns(file: Path, line: int, header: list[str]) -> list[str]:
 def _known_columns(file: Path, line: int, columns: list[str], model: type[BaseModel]) -> None:
     kind = "services" if model is ServiceRow else "enterprises (a list of services has a column category)"
     missing = [name for name, field in model.model_fields.items() if field.is_required() and name not in columns]
-    foreign = [name for name in columns if name not in model.model_fields]
+    foreign = [name for name in columns if name and name not in model.model_fields]
     faults = [f"column {name!r} is missing in a list of {kind}" for name in missing]
     faults += [f"column {name!r} does not belong in a list of {kind}" for name in foreign]
     if faults:

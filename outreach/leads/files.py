@@ -168,6 +168,7 @@ class _Reader:
     def __init__(self, session: Session, columns: Mapping[str, int], now: datetime) -> None:
         self._session = session
         self._columns = columns
+        self._known: dict[tuple[str, str], tuple[int, int | None]] = {}
         self._today = now.astimezone(BRUSSELS).date()
 
     def read(self, cells: list[str]) -> _Row:
@@ -178,7 +179,7 @@ class _Reader:
         faults: list[str] = []
         nobody: tuple[int, int | None] = (0, None)
         number = _caught(faults, lambda: _number(value["enterprise_number"]), None)
-        sold = _caught(faults, lambda: offered(self._session, value["enterprise"], value["service"]), nobody)
+        sold = _caught(faults, lambda: self._offered(value["enterprise"], value["service"]), nobody)
         day = _caught(faults, lambda: self._day(value["date"]), self._today)
         channel = _caught(faults, lambda: _channel(value["channel"]), Channel.IMPORT)
         _caught(faults, lambda: check_address(value["email"]), None)
@@ -199,6 +200,13 @@ class _Reader:
             wanted_when=value["wanted_when"] or None,
         )
         return _Row(form, channel, day, value["campaign"] or None)
+
+    def _offered(self, enterprise: str, service: str) -> tuple[int, int | None]:
+        """Return what `offered` does, looked up once: a list names the same services over and over."""
+        key = enterprise, service
+        if key not in self._known:
+            self._known[key] = offered(self._session, enterprise, service)
+        return self._known[key]
 
     def _day(self, text: str) -> date:
         if not text:

@@ -230,6 +230,14 @@ def test_lists_of_enterprises_and_services_as_excel_writes_them_are_imported(app
     assert imported(app, second).services_unchanged == 2
 
 
+def test_the_name_of_the_enterprise_may_stand_beside_the_service(app: App) -> None:
+    (app.project / "e.csv").write_text(ENTERPRISES.format(number=FIRST))
+    lines = SERVICES.format(number=FIRST).splitlines()
+    named = ["Maatwerkbedrijf;" + lines[0], *(f"Zuid;{line}" for line in (lines[1] + " " + lines[2], lines[3]))]
+    (app.project / "s.csv").write_text("\n".join(named))
+    assert imported(app, app.project / "e.csv", app.project / "s.csv").services_added == 2
+
+
 def test_the_line_of_a_faulty_csv_row_is_its_line_in_the_file(app: App) -> None:
     (app.project / "e.csv").write_text(ENTERPRISES.format(number=FIRST))
     faulty = SERVICES.format(number=FIRST).replace("Strijk;laundry", "Strijk;laundery").encode()
