@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -35,18 +33,11 @@ def campaign(door: Door, names: tuple[str, ...], as_json: bool, csv_file: Path |
     if xlsx_file:
         exports.write_xlsx(xlsx_file, [*tables.side_by_side(figures), tables.click_sheet(figures)])
     if as_json:
-        print_json(_plain(figures))
+        print_json(tables.plain(figures))
     else:
         _print(figures)
         for file in filter(None, (csv_file, xlsx_file)):
             click.echo(f"written: {file}")
-
-
-def _plain(figures: CampaignsReport) -> dict[str, Any]:
-    """Return the report with the figures of a campaign beside its name, not one level deeper."""
-    plain = asdict(figures)
-    plain["campaigns"] = [each | each.pop("figures") for each in plain["campaigns"]]
-    return plain
 
 
 def _print(figures: CampaignsReport) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
+from typing import Any
 
 from outreach.reports.campaigns import CampaignsReport, Figures, Funnel
 from outreach.reports.clicks import ClickRow
@@ -15,6 +16,13 @@ CLICK_COLUMNS = ("province", "sector", "service", "enterprise", "recipients", "h
 LONG_COLUMNS = (
     "simulated", "campaign", "table", "item", "province", "sector", "service", "enterprise", "count",
 )  # fmt: skip
+
+
+def plain(report: CampaignsReport) -> dict[str, Any]:
+    """Return the report for JSON: the figures of a campaign stand beside its name, not one level deeper."""
+    data = asdict(report)
+    data["campaigns"] = [each | each.pop("figures") for each in data["campaigns"]]
+    return data
 
 
 def columns_of(report: CampaignsReport) -> list[tuple[str, Figures]]:

@@ -34,7 +34,7 @@ def take_along(name: str, kind: Literal["csv", "xlsx", "json"], app: Opened, who
         figures = report(session, [name])
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == "json":
-        return JSONResponse(jsonable_encoder(figures), headers=headers)
+        return JSONResponse(jsonable_encoder(tables.plain(figures)), headers=headers)
     return Response(_file(figures, kind), media_type=TYPES[kind], headers=headers)
 
 
