@@ -122,7 +122,8 @@ def run_plain(folder: Path, source: Path) -> float:
             bases.append((id, "consent", row["Bron"], row["Datum toestemming"], "bench", now))
     cursor.executemany(
         "INSERT INTO company (id, enterprise_number, name, name_key, legal_form, legal_person, postcode,"
-        " municipality_nis, province_nis, nace_2025, section_2025, status, created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " municipality_nis, province_nis, nace_2025, section_2025, status, created_at, updated_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         companies.values(),
     )
     cursor.executemany(

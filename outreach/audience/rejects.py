@@ -74,7 +74,9 @@ def _text(headers: Sequence[str], rejects: Sequence[Reject], delimiter: str) -> 
     for reject in sorted(rejects, key=lambda reject: reject.line):
         cells = reject.cells
         beyond = cells[len(headers) :]
-        writer.writerow([reject.line, reject.reason, *(_shield(cells[place]) for place in kept), *map(_shield, beyond)])
+        writer.writerow(
+            [reject.line, _shield(reject.reason), *(_shield(cells[place]) for place in kept), *map(_shield, beyond)]
+        )
     return buffer.getvalue()
 
 
