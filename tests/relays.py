@@ -187,10 +187,10 @@ def aiosmtpd_relay(
         options |= {"tls_context": starttls, "require_starttls": True}
     controller = Controller(handler, hostname="127.0.0.1", port=free_port(), ssl_context=tls, **options)
     with warnings.catch_warnings():
-        # aiosmtpd doesn't see that TLS from the start is TLS too.
+        # aiosmtpd doesn't see that TLS from the start is TLS too; it warns at each connection.
         warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")
         controller.start()
-    try:
-        yield controller.port, handler
-    finally:
-        controller.stop()
+        try:
+            yield controller.port, handler
+        finally:
+            controller.stop()

@@ -62,6 +62,8 @@ class CampaignLane:
     def claim(self, session: Session, worker_id: int, now: datetime) -> list[Mail]:
         ids = claiming.claim(session, Delivery, worker_id, now, BATCH, Delivery.campaign_id == self.campaign_id)
         recipients = {recipient.delivery_id: recipient for recipient in mailing.recipients(session, ids)} if ids else {}
+        # A mail that made the campaign pause comes last, also within its batch.
+        untried_first = (Delivery.retry_at.is_not(None), Delivery.id)
         columns = (
             Delivery.id,
             Delivery.attempts,
@@ -69,7 +71,7 @@ class CampaignLane:
             Delivery.contact_id,
             Delivery.address_hash,
         )
-        rows = session.execute(select(*columns).where(Delivery.id.in_(ids)).order_by(Delivery.id))
+        rows = session.execute(select(*columns).where(Delivery.id.in_(ids)).order_by(*untried_first))
         return [Mail(Attempts(*row[:3]), row[3], row[4], recipients.get(row[0])) for row in rows]
 
     def compose(self, mail: Mail, now: datetime) -> Content:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 # A rest of so many seconds is waited for; during a longer one there are no rounds.
 PATIENCE = 5.0
+FAILURES = 3
 # A full disk or a lock that is held long: an answer we have is worth waiting for, since nobody can ask for it again.
 _COMMIT_PAUSES = (0.2, 1.0, 5.0, 15.0)
 OUTBOX = "outbox"
@@ -73,6 +74,7 @@ class Round:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _campaigns: dict[int, CampaignLane] = field(default_factory=dict)
     _open: int = 0
+    _failures: int = 0
     _rest_until: float = 0.0
     _context: ssl.SSLContext | None = None
 
@@ -190,21 +192,24 @@ class Round:
         return max(self.pacer.reserve(), self._rest_until - time.monotonic())
 
     def rest(self, session: Session, reply: Reply) -> int:
-        """Give the relay a rest and return how often it failed in a row; a long rest ends the round."""
+        """Give the relay a rest and return how often it failed in a row; a long rest, or a third, ends the round."""
         now = self.now()
         rest = resting.begin(session, self.settings.relay, reply, now)
         seconds = (rest.until - now).total_seconds()
         self.troubled = True
-        self._rest_until = max(self._rest_until, time.monotonic() + min(seconds, PATIENCE))
-        if rest.configuration or seconds > PATIENCE:
+        with self._guard:
+            if time.monotonic() >= self._rest_until:  # else another connection failed of the same cause
+                self._failures += 1
+                self._rest_until = time.monotonic() + min(seconds, PATIENCE)
+        if rest.configuration or seconds > PATIENCE or self._failures >= FAILURES:
             self.halt(str(reply))
-        return rest.failures
+        return max(rest.failures, self._failures)
 
     def worked(self, session: Session) -> None:
         """Forget the relay's troubles: it took a message."""
         if self.troubled:
             resting.end(session, self.settings.relay)
-            self.troubled = False
+            self.troubled, self._failures = False, 0
 
     def count(self, lane: Lane, result: Result) -> None:
         prefix = f"{OUTBOX}_" if isinstance(lane, OutboxLane) else ""
