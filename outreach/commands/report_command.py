@@ -43,6 +43,9 @@ def campaign(door: Door, names: tuple[str, ...], as_json: bool, csv_file: Path |
 def _print(figures: CampaignsReport) -> None:
     if figures.simulated:
         click.echo(tables.SIMULATED)
+    for each in figures.campaigns:
+        frozen = f", audience frozen {each.frozen_at:%Y-%m-%d %H:%M} UTC" if each.frozen_at else ""
+        click.echo(f"{each.name}: {each.title} ({each.status}{frozen}){' SIMULATED' if each.simulated else ''}")
     for sheet in tables.side_by_side(figures):
         print_table(sheet.header, sheet.rows, title=sheet.name)
     sheet = tables.click_sheet(figures)
