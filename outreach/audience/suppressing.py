@@ -75,7 +75,8 @@ def suppress(
         "actor": actor,
         "campaign_id": campaign_id,
     }
-    return _insert_missing(session, [row]) == 1 and not replaced
+    added = session.scalar(_insert_missing(session).values(row).returning(_TABLE.c.id)) is not None
+    return added and not replaced
 
 
 def suppress_many(
@@ -95,7 +96,8 @@ def suppress_many(
         }
         for row in new
     ]
-    _insert_missing(session, values)
+    if values:
+        session.connection().execute(_insert_missing(session), values)
     return len(new), len(rows) - len(new)
 
 
@@ -155,12 +157,9 @@ def _close_lighter(session: Session, address_hash: bytes, reason: SuppressionRea
     return closed.first() is not None
 
 
-def _insert_missing(session: Session, rows: list[dict[str, Any]]) -> int:
-    """Insert what has no live row yet; the partial unique index decides, so two processes cannot both win."""
-    if not rows:
-        return 0
+def _insert_missing(session: Session) -> Any:
+    """Return the insert of what has no live row yet; the partial unique index decides, so two cannot both win."""
     insert = sqlite.insert if bulk.is_sqlite(session) else postgresql.insert
-    statement = insert(_TABLE).on_conflict_do_nothing(
+    return insert(_TABLE).on_conflict_do_nothing(
         index_elements=[_TABLE.c.address_hash], index_where=_TABLE.c.lifted_at.is_(None)
     )
-    return session.connection().execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
