@@ -68,7 +68,8 @@ def _correspond(session: Session, app: App) -> None:
         status = (DeliveryStatus.SENT, DeliveryStatus.PENDING, DeliveryStatus.PENDING)[place]
         delivery = Delivery(
             campaign_id=campaign.id, contact_id=contact.id, company_id=contact.company_id, status=status,
-            address_hash=contact.address_hash if place != 1 else None, status_at=now, reply=f"250 to <{contact.address}>",
+            address_hash=contact.address_hash if place != 1 else None, status_at=now,
+            reply=f"250 to <{contact.address}>",
         )  # fmt: skip
         session.add(delivery)
         session.flush()
