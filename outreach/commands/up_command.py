@@ -6,7 +6,8 @@ import errno
 import logging
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import click
 import uvicorn
@@ -18,18 +19,26 @@ from outreach.commands.stopping import stop_event
 from outreach.delivery import presence
 from outreach.errors import Refusal
 from outreach.keys import STATE
+from outreach.settings import RelaySettings
 
 # How long pages that are being served may take once we are asked to stop.
 GRACE_SECONDS = 5
 
 
 @click.command()
+@click.option("--inbox", is_flag=True, help="Keep every mail in a built-in inbox, shown in the browser; send none.")
 @click.pass_obj
-def command(door: Door) -> None:
+def command(door: Door, inbox: bool) -> None:
     """Run everything: the site, the scheduler and the sender; stop with Ctrl-C or SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("outreach").setLevel(logging.INFO)
-    with door.open() as app, _alone(app), _listening(app) as listener, stop_event() as stop:
+    with (
+        door.open() as opened,
+        _alone(opened),
+        _listening(opened) as listener,
+        _relay_of(opened, inbox) as app,
+        stop_event() as stop,
+    ):
         jobs.wake_relay(app)
         with scheduler.running(app, stop):
             _say_where(app)
@@ -45,6 +54,23 @@ def _alone(app: App) -> Iterator[None]:
         return
     with presence.locked(app.project / STATE / "up", "runs `outreach up` on this project"):
         yield
+
+
+@contextmanager
+def _relay_of(app: App, inbox: bool) -> Iterator[App]:
+    """Return the project as it is, or with the built-in inbox for its relay: then nothing leaves this machine."""
+    if not inbox:
+        yield app
+        return
+    from outreach.demo.inbox import Mailbox, free_port, running_inbox
+    from outreach.demo.inbox_pages import serving
+
+    smtp, pages = free_port(2525), free_port(8025)
+    mailbox = Mailbox(app.project / STATE / "inbox.db")
+    with closing(mailbox), running_inbox(mailbox, smtp), serving(mailbox, pages):
+        click.echo(f"inbox  http://127.0.0.1:{pages}/ keeps every mail; nothing leaves this machine")
+        relay = RelaySettings(host="127.0.0.1", port=smtp, connections=app.settings.relay.connections)
+        yield replace(app, settings=app.settings.model_copy(update={"relay": relay}))
 
 
 @contextmanager

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from jinja2 import Environment, FileSystemLoader
@@ -61,3 +65,16 @@ def create_inbox(mailbox: Mailbox) -> FastAPI:
 def _body(message: EmailMessage, subtype: str) -> str | None:
     part = message.get_body(preferencelist=(subtype,))
     return str(part.get_content()) if part is not None else None
+
+
+@contextmanager
+def serving(mailbox: Mailbox, port: int) -> Iterator[None]:
+    """Serve the pages of `mailbox` on 127.0.0.1 while the block runs."""
+    server = uvicorn.Server(uvicorn.Config(create_inbox(mailbox), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, name="inbox", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)

@@ -20,14 +20,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from sqlalchemy import func, select, update
 
 from outreach.app import App, open_app
 from outreach.belgium.calendar import BRUSSELS
 from outreach.demo import audience_files, catalogue_file, recipients
 from outreach.demo.inbox import Mailbox, free_port, running_inbox
-from outreach.demo.inbox_pages import create_inbox
+from outreach.demo.inbox_pages import serving
 from outreach.demo.invariants import verify
 from outreach.errors import Refusal
 from outreach.models import Campaign, CampaignStatus, OutboxMail, OutboxStatus
@@ -113,7 +112,7 @@ def run(project: Path, *, once: bool, teller: Teller) -> list[str]:
         mailbox = Mailbox(place.project / "inbox.db")
         stack.callback(mailbox.close)
         stack.enter_context(running_inbox(mailbox, place.smtp_port))
-        stack.enter_context(_serving(mailbox, place.inbox_port))
+        stack.enter_context(serving(mailbox, place.inbox_port))
         app = open_app(place.project)
         stack.callback(app.close)
         _fill(place, teller)
@@ -243,20 +242,6 @@ def _tell_addresses(place: Place, teller: Teller) -> None:
     teller.line(f"{place.site}/            what companies see: the catalogue and the services")
     teller.line(f"{place.site}/staff       what the team sees; log in as {STAFF[0][0]}, password: {PASSWORD}")
     teller.line(f"{place.inbox}/            the inbox with every mail that was sent")
-
-
-@contextmanager
-def _serving(mailbox: Mailbox, port: int) -> Iterator[None]:
-    """Serve the inbox's pages while the block runs."""
-    server = uvicorn.Server(uvicorn.Config(create_inbox(mailbox), host="127.0.0.1", port=port, log_level="error"))
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 @contextmanager
