@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy.orm import Session
@@ -162,3 +166,23 @@ def people(app: App) -> None:
             users.add(
                 session, f"{name}@federatie.example", name=name.title(), role=role, password=PASSWORD, now=app.now()
             )
+
+
+@pytest.fixture
+def site(app: App) -> Iterator[str]:
+    """The site on a port of this machine, and a database whose mails point at it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    settings = app.settings.model_copy(update={"site": app.settings.site.model_copy(update={"url": url})})
+    object.__setattr__(app, "settings", settings)
+    object.__setattr__(app, "links", type(app.links)(url, app.links.key))
+    server = uvicorn.Server(uvicorn.Config(create_site(app), port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield url
+    server.should_exit = True
+    thread.join()

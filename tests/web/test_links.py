@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -164,13 +163,12 @@ def test_hits_set_aside_are_written_down_when_the_site_starts(app: App, world: W
 
 
 @pytest.fixture
-def cohortless(app: App, world: World) -> Iterator[None]:
+def cohortless(app: App, world: World) -> None:
     from outreach.models import Link
 
     with app.database.writing() as session:
         for link in session.scalars(select(Link)):
             link.cohort_id = None
-    yield
 
 
 def test_a_link_that_names_only_the_campaign_works_too(browser: TestClient, app: App, cohortless: None) -> None:

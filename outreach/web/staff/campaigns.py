@@ -34,7 +34,7 @@ STEPS: Mapping[CampaignStatus, tuple[str, ...]] = {
     S.SENDING: ("pause", "cancel"),
     S.PAUSED: ("resume", "cancel"),
 }
-CLICKS_SHOWN = 60
+CLICKS_SHOWN = 25
 # These change by themselves, so their page looks again by itself.
 MOVING = frozenset({S.SCHEDULED, S.SENDING})
 

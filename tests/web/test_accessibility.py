@@ -1,0 +1,153 @@
+"""WCAG 2.1 AA as far as a program can see it, in a real browser: phone and desktop, light and dark."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from outreach.app import App
+from outreach.leads import receiving
+from outreach.leads.receiving import LeadForm
+from tests import world as worlds
+from tests.web.conftest import PASSWORD, World
+
+pytestmark = pytest.mark.chromium
+
+# Faults of a page, each in words: what a person who can't see well, or uses only a keyboard, would meet.
+EXAMINE = """() => {
+  const faults = [];
+  const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const over = (top, under) => {
+    const a = top.length > 3 ? top[3] : 1;
+    return [0, 1, 2].map((i) => top[i] * a + under[i] * (1 - a));
+  };
+  const ground = (element) => {
+    const layers = [];
+    for (let one = element; one; one = one.parentElement) {
+      const colour = rgb(getComputedStyle(one).backgroundColor);
+      layers.push(colour);
+      if (colour.length === 3 || colour[3] === 1) break;
+    }
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
+  };
+  const light = (colour) => {
+    const [r, g, b] = colour.slice(0, 3).map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const contrast = (one, other) => {
+    const [a, b] = [light(one), light(other)].sort((x, y) => y - x);
+    return (a + .05) / (b + .05);
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.textContent.trim() || !element.checkVisibility() || element.closest(".unseen, .skip, .website, option")) continue;
+    const style = getComputedStyle(element);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && parseInt(style.fontWeight) >= 700);
+    const found = contrast(over(rgb(style.color), ground(element)), ground(element));
+    if (found < (large ? 3 : 4.5)) faults.push(`contrast ${found.toFixed(2)}: ${node.textContent.trim().slice(0, 40)}`);
+  }
+  for (const field of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+    if (!field.labels.length) faults.push(`no label: ${field.name}`);
+    const edge = contrast(rgb(getComputedStyle(field).borderColor), ground(field.parentElement));
+    if (edge < 3 && field.checkVisibility() && !field.closest(".website")) faults.push(`edge ${edge.toFixed(2)}: ${field.name}`);
+    for (const id of (field.getAttribute("aria-describedby") || "").split(" ").filter(Boolean))
+      if (!document.getElementById(id)) faults.push(`described by nothing: ${id}`);
+  }
+  for (const picture of document.images) if (!picture.hasAttribute("alt")) faults.push(`no alt: ${picture.src}`);
+  let level = 0;
+  for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
+    const now = Number(heading.tagName[1]);
+    if (now > level + 1) faults.push(`heading jumps to h${now}: ${heading.textContent}`);
+    level = now;
+  }
+  if (document.querySelectorAll("h1").length !== 1) faults.push("not one h1");
+  if (!document.documentElement.lang) faults.push("no language");
+  if (!document.title) faults.push("no title");
+  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) faults.push(`id twice: ${id}`);
+  for (const one of document.querySelectorAll("a, button, summary"))
+    if (!one.textContent.trim() && !one.getAttribute("aria-label")) faults.push(`no name: ${one.outerHTML.slice(0, 80)}`);
+  for (const one of document.querySelectorAll("button, .button, select, input:not([type=hidden])"))
+    if (one.checkVisibility() && !one.closest(".website") && one.getBoundingClientRect().height < 43) faults.push(`small: ${one.outerHTML.slice(0, 80)}`);
+  if (document.documentElement.scrollWidth > innerWidth) faults.push(`wider than the screen: ${document.documentElement.scrollWidth}`);
+  return faults;
+}"""
+
+
+@pytest.fixture(params=[(360, "light"), (1280, "light"), (360, "dark"), (1280, "dark")], ids=str)
+def tab(request: pytest.FixtureRequest, chromium: str, site: str, world: World, people: None) -> Iterator[Page]:
+    width, scheme = request.param
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(base_url=site, viewport={"width": width, "height": 800}, color_scheme=scheme)
+        yield context.new_page()
+        browser.close()
+
+
+def faults_of(tab: Page, path: str) -> list[Any]:
+    complaints: list[str] = []
+    tab.on("console", lambda message: complaints.append(message.text))
+    answer = tab.goto(path)
+    assert answer is not None
+    assert answer.status < 500, path
+    blocked = [text for text in complaints if "Content Security Policy" in text]
+    return [*tab.evaluate(EXAMINE), *blocked]
+
+
+def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
+    form = LeadForm(service_id=world.service_id, company_name="Peeters", email="els@peeters.example", message="Hoi")
+    with app.database.writing() as session:
+        lead = receiving.receive(
+            session, form, code=None, links=app.links, settings=app.settings, now=app.now(), simulated=True
+        )
+        lead_page = app.links.lead(lead.id)
+    pages = (
+        "/", "/diensten", "/diensten/groenonderhoud", "/diensten/verpakken", "/bedrijven/pakwerk", "/privacy",
+        "/toegankelijkheid", "/nergens", "/diensten/groenonderhoud/bedankt", app.links.opt_out(world.ann), lead_page,
+    )  # fmt: skip
+    assert {path: found for path in pages if (found := faults_of(tab, path))} == {}
+
+
+def test_the_form_with_errors_is_accessible_and_the_keyboard_reaches_all_of_it(tab: Page) -> None:
+    tab.goto("/diensten/groenonderhoud")
+    tab.fill("#person", "Els")
+    tab.click("#contact button")
+    assert tab.evaluate(EXAMINE) == []
+    assert tab.title().startswith("Fout")
+    assert tab.input_value("#person") == "Els"
+    tab.focus("#company_name")
+    reached = []
+    for _ in range(8):
+        reached.append(tab.evaluate("document.activeElement.name || document.activeElement.tagName"))
+        outline = tab.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", reached
+        tab.keyboard.press("Tab")
+    assert reached == [
+        "company_name", "enterprise_number", "person", "email", "phone", "message", "wanted_when", "BUTTON",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def real_campaign(app: App, world: World) -> str:
+    with app.database.writing() as session:
+        worlds.add_cast(session, key=app.suppression_key, now=app.now())
+        worlds.add_catalogue(session, app.now())
+        worlds.draft(app, session, name="ontwerp")
+        return worlds.sending(app, session).name
+
+
+def test_staff_pages_are_accessible(tab: Page, real_campaign: str) -> None:
+    assert faults_of(tab, "/staff/login") == []
+    tab.fill("#email", "ann@federatie.example")
+    tab.fill("#password", PASSWORD)
+    tab.click("main button")
+    assert tab.url.endswith("/staff/campaigns")
+    for path in ("/staff/campaigns", f"/staff/campaigns/{real_campaign}", "/staff/campaigns/ontwerp", "/staff/leads"):
+        assert faults_of(tab, path) == []
