@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, exists, false, func, literal_column, null, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal_column, null, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from outreach.audience.legal_basis import ALLOWED
@@ -124,15 +124,7 @@ def _is_capped(policy: Policy) -> ColumnElement[bool]:
 def _mails(
     address_hash: InstrumentedAttribute[bytes | None], outer: type[Contact], since: datetime, campaign_id: int | None
 ) -> ColumnElement[int]:
-    # Two counts, so that the many `sent` rows of an address are a range of ix_delivery_address_status.
-    sent = and_(Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since)
-    under_way = and_(Delivery.status.in_(UNSURE), Delivery.status_at >= since)
-    table: FromClause = Delivery.__table__
-
-    def count(which: ColumnElement[bool]) -> ColumnElement[int]:
-        query = select(func.count()).select_from(table).where(Delivery.address_hash == address_hash, which)
-        if campaign_id is not None:
-            query = query.where(Delivery.campaign_id != campaign_id)
-        return query.correlate(outer).scalar_subquery()
-
-    return count(sent) + count(under_way)
+    query = select(func.count()).where(Delivery.address_hash == address_hash, mailed_since(since))
+    if campaign_id is not None:
+        query = query.where(Delivery.campaign_id != campaign_id)
+    return query.select_from(Delivery).correlate(outer).scalar_subquery()

@@ -110,7 +110,7 @@ to = st.sampled_from(["contact", "company"])
 shown = st.fixed_dictionaries({"service": some(SERVICES)}, optional={"within": st.just("30 days"), "to": to})
 collaboration = st.fixed_dictionaries(
     {"enterprise": st.one_of(st.just("any"), some(ENTERPRISES))},
-    optional={"kind": some(["customer", "supplier"]), "year": some([2017, 2019, 2022])},
+    optional={"kind": some(["customer", "supplier"]), "year": some([2017, 2019, 2021, 2022])},
 )
 keys = {
     "province": some(list(PROVINCES)), "seat_province": some(list(PROVINCES)),
