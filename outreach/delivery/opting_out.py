@@ -44,14 +44,17 @@ class OptedOut:
 
 
 def opt_out(session: Session, delivery_id: int, *, via: str, settings: Settings, now: datetime) -> OptedOut | None:
-    """Suppress the address of a delivery for all campaigns and acknowledge it once; None if there is no such address.
+    """Suppress the address of a delivery for all campaigns and acknowledge it once; None if there is no such delivery.
 
-    `via` says how ("one-click", "page") and stands in the event.
+    `via` says how ("one-click", "page") and stands in the event. Of an erased contact nothing is left to suppress:
+    erasure did that.
     """
     # Locked, so that a one-click POST that arrives twice at once makes one event and one acknowledgement.
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
-    if delivery is None or delivery.address_hash is None:
+    if delivery is None:
         return None
+    if delivery.address_hash is None:
+        return OptedOut(delivery.id, delivery.campaign_id, delivery.contact_id, None, False)
     first = suppressing.suppress(
         session,
         delivery.address_hash,
