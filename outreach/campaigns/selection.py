@@ -26,6 +26,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import DropTable
 
 from outreach.audience.eligibility import Policy, refusal
 from outreach.audience.segments import Segment, contact_ids
@@ -94,15 +95,13 @@ def gathered(session: Session, segment: Segment, policy: Policy) -> Iterator[Fro
         prefixes=["TEMPORARY"],
     )
     connection = session.connection()
+    # One that an error left behind lives as long as its transaction.
+    connection.execute(DropTable(table, if_exists=True))
     table.create(connection, checkfirst=False)
     rows = audience(segment, policy)
-    try:
-        connection.execute(insert(table).from_select(list(_GATHERED), select(*(rows.c[name] for name in _GATHERED))))
-        yield table
-    finally:
-        # A failed statement has ended PostgreSQL's transaction, and the table with it.
-        if session.is_active:
-            table.drop(connection, checkfirst=False)
+    connection.execute(insert(table).from_select(list(_GATHERED), select(*(rows.c[name] for name in _GATHERED))))
+    yield table
+    table.drop(connection, checkfirst=False)
 
 
 def count(session: Session, rows: FromClause) -> AudienceCount:

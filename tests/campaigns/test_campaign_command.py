@@ -1,0 +1,206 @@
+"""`outreach campaign` and `outreach template` through their real door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import world
+from sqlalchemy import select
+
+from outreach.app import open_app
+from outreach.commands import campaign_command, template_command
+from outreach.models import Delivery, DeliveryStatus, OutboxMail
+
+FILE = """\
+name: maart
+title: Werk dat past
+template: monthly
+segment: everyone
+subject: Werk dat past bij uw bedrijf
+send_at: {send_at}
+intro: |
+  Dag, [lees meer](https://federatie.example/over).
+spotlights:
+- {{block: nearby, title: In uw buurt, count: 2}}
+"""
+LATER = "2031-03-04 10:00"
+
+
+@pytest.fixture
+def filled(project: Path) -> Path:
+    """A project with a catalogue, the cast, and the file of a campaign."""
+    app = open_app(project)
+    with app.database.writing() as session:
+        world.add_catalogue(session, app.now())
+        world.add_cast(session, key=app.suppression_key, now=app.now())
+        world.add_crowd(session, 4, key=app.suppression_key, now=app.now())
+    app.close()
+    world.add_segment(project)
+    (project / "maart.yaml").write_text(FILE.format(send_at=LATER))
+    return project
+
+
+@pytest.fixture
+def do(filled: Path, cli: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a command that must succeed and return what it printed, as JSON where it is."""
+
+    def call(*arguments: object) -> Any:
+        ran = cli(*arguments)
+        assert ran.code == 0, ran.err or ran.out
+        return json.loads(ran.out) if "--json" in arguments else ran.out
+
+    return call
+
+
+def test_from_file_to_schedule(do: Callable[..., Any]) -> None:
+    assert do("campaign", "new", "maart.yaml", "--as", "ann", "--json")["status"] == "draft"
+    checked = do("campaign", "check", "maart", "--json")
+    assert checked["ok"]
+    assert checked["audience"]["mailable"] == 5
+    assert "nothing keeps it from being sent" in do("campaign", "submit", "maart", "--as", "ann")
+    assert "approved for 8 contacts, of whom 5 would be mailed now" in do(
+        "campaign", "approve", "maart", "--as", "carl"
+    )
+    assert "goes at 2031-03-04 10:00 (CET)" in do("campaign", "schedule", "maart", "--as", "carl")
+    status = do("campaign", "status", "maart", "--json")
+    assert (status["status"], status["holds"], status["send_at"]) == ("scheduled", True, "2031-03-04T09:00:00+00:00")
+    shown = do("campaign", "show", "maart", "--json")
+    assert [change["action"] for change in shown["history"]] == ["created", "submitted", "approved", "scheduled"]
+    assert [change["by"] for change in shown["history"]] == ["ann", "ann", "carl", "carl"]
+    assert [one["name"] for one in do("campaign", "list", "--status", "scheduled", "--json")] == ["maart"]
+    assert do("campaign", "list", "--status", "draft", "--json") == []
+    for step, state in (("pause", "paused"), ("resume", "scheduled"), ("cancel", "cancelled")):
+        assert do("campaign", step, "maart", "--json")["status"] == state
+
+
+def test_one_person_at_one_terminal_does_not_approve_its_own(do: Callable[..., Any], cli: Callable[..., Any]) -> None:
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "submit", "maart")
+    ran = cli("campaign", "approve", "maart")
+    assert ran.code == 1
+    assert "somebody else approves it" in ran.err
+
+
+def test_a_check_can_be_run_on_a_file_and_its_exit_code_tells(
+    do: Callable[..., Any], cli: Callable[..., Any], filled: Path
+) -> None:
+    assert do("campaign", "check", "maart.yaml", "--json")["ok"]
+    (filled / "maart.yaml").write_text(FILE.format(send_at="2020-01-01 10:00"))
+    ran = cli("campaign", "check", "maart.yaml", "--json")
+    assert ran.code == 1
+    assert [reason["code"] for reason in json.loads(ran.out)["reasons"]] == ["time"]
+    assert "refused: send_at 2020-01-01 10:00 (CET) is past" in cli("campaign", "check", "maart.yaml").out
+
+
+def test_a_faulty_file_names_its_line_and_makes_nothing(cli: Callable[..., Any], filled: Path) -> None:
+    (filled / "maart.yaml").write_text(FILE.format(send_at="2031-03-30 02:30"))
+    ran = cli("campaign", "new", "maart.yaml")
+    assert ran.code == 1
+    assert "maart.yaml:6: send_at: 2031-03-30 02:30 does not exist in Brussels" in ran.err
+    assert "Traceback" not in ran.err
+    assert json.loads(cli("campaign", "list", "--json").out) == []
+
+
+def test_an_edit_of_the_time_makes_it_a_draft_again(do: Callable[..., Any], filled: Path) -> None:
+    do("campaign", "new", "maart.yaml", "--as", "ann")
+    do("campaign", "submit", "maart", "--as", "ann")
+    do("campaign", "approve", "maart", "--as", "carl")
+    (filled / "maart.yaml").write_text(FILE.format(send_at="2031-03-05 10:00"))
+    assert do("campaign", "edit", "maart.yaml", "--json")["status"] == "draft"
+    assert "the approval is void" in do("campaign", "show", "maart")
+
+
+def test_copy_and_export_give_a_file_that_can_be_taken_over(do: Callable[..., Any], filled: Path) -> None:
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "copy", "maart", "april")
+    do("campaign", "export", "april", "april.yaml")
+    text = (filled / "april.yaml").read_text()
+    assert "send_at" not in text
+    (filled / "april.yaml").write_text(text + "send_at: 2031-04-04 10:00\n")
+    do("campaign", "edit", "april.yaml")
+    assert do("campaign", "check", "april", "--json")["ok"]
+
+
+def test_the_preview_shows_what_a_contact_would_get(
+    do: Callable[..., Any], cli: Callable[..., Any], filled: Path
+) -> None:
+    do("campaign", "new", "maart.yaml")
+    shown = do("campaign", "preview", "maart", "--contact", "ann@ann.example", "--out", "uit", "--json")
+    assert "Beste Ann" in shown["html"]
+    assert "/l/" not in shown["html"]
+    assert (filled / "uit" / "maart.html").read_text() == shown["html"]
+    assert do("campaign", "preview", "maart", "--contact", "bob@bob.example", "--json")["not_mailed"] == "suppressed"
+    assert "Subject: Werk dat past bij uw bedrijf" in do("campaign", "preview", "maart", "--cohort", "1")
+    assert "has no cohort 9" in cli("campaign", "preview", "maart", "--cohort", "9").err
+    assert "no contact with address" in cli("campaign", "preview", "maart", "--contact", "x@y.example").err
+
+
+def test_a_test_mail_goes_to_anybody_and_opts_nobody_out(
+    do: Callable[..., Any], cli: Callable[..., Any], filled: Path
+) -> None:
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "test", "maart", "--to", "chef@elders.example", "--to", "baas@elders.example")
+    app = open_app(filled)
+    with app.database.reading() as session:
+        mails = session.scalars(select(OutboxMail).order_by(OutboxMail.id)).all()
+    app.close()
+    assert [mail.recipient for mail in mails] == ["chef@elders.example", "baas@elders.example"]
+    message = message_from_bytes(mails[0].message, policy=policy.default)
+    assert message["Subject"] == "[TEST] Werk dat past bij uw bedrijf"
+    assert "/u/0." in message["List-Unsubscribe"]
+    assert "/l/" not in mails[0].message.decode()
+    assert cli("campaign", "test", "maart", "--to", "nobody").code == 1
+
+
+def test_settle_and_retry(do: Callable[..., Any], cli: Callable[..., Any], filled: Path) -> None:
+    app = open_app(filled)
+    with app.database.writing() as session:
+        campaign = world.sending(app, session, send_at=LATER)
+        rows = session.scalars(select(Delivery).where(Delivery.status == DeliveryStatus.PENDING)).all()
+        for row, state in zip(rows, [DeliveryStatus.UNCERTAIN, DeliveryStatus.FAILED], strict=False):
+            row.status = state
+    app.close()
+    assert do("campaign", "settle", campaign.name, "--give-up", "--json")["settled"] == 1
+    assert do("campaign", "retry", campaign.name, "--failed", "--json")["retried"] == 1
+    assert "pending" in do("campaign", "status", campaign.name)
+    assert cli("campaign", "settle", campaign.name).code == 2
+    assert cli("campaign", "retry", campaign.name).code == 2
+
+
+def test_the_report_is_that_of_the_reports(do: Callable[..., Any]) -> None:
+    do("campaign", "new", "maart.yaml")
+    assert do("campaign", "report", "maart", "--json") == do("report", "campaign", "maart", "--json")
+
+
+def test_an_unknown_campaign_is_a_refusal_and_not_a_traceback(cli: Callable[..., Any], filled: Path) -> None:
+    for step in ("show", "check", "submit", "approve", "schedule", "pause", "resume", "cancel", "status", "preview"):
+        ran = cli("campaign", step, "nosuch")
+        assert (ran.code, "no campaign 'nosuch'" in ran.err) == (1, True), step
+
+
+def test_templates_are_listed_and_checked(do: Callable[..., Any], cli: Callable[..., Any], filled: Path) -> None:
+    assert [one["name"] for one in do("template", "list", "--json")] == ["monthly", "spotlight"]
+    found = do("template", "check", "--json")
+    assert set(found) == {"monthly", "spotlight"}
+    do("template", "preview", "monthly", "--out", "uit")
+    assert "Groenonderhoud &amp; tuinaanleg 1" in (filled / "uit" / "monthly.html").read_text()
+    body = filled / "templates" / "emails" / "spotlight" / "body.txt"
+    body.write_text("{{ secrets }}")
+    ran = cli("template", "check", "spotlight")
+    assert ran.code == 1
+    assert "unknown field 'secrets'" in ran.out
+    assert "has faults" in do("template", "list")
+    assert cli("template", "check", "nosuch").code == 1
+
+
+def test_every_command_tells_what_it_does(cli: Callable[..., Any]) -> None:
+    for group in (campaign_command.command, template_command.command):
+        for name, command in group.commands.items():
+            assert command.help, name
+            assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option)), name
