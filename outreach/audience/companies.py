@@ -22,7 +22,10 @@ def name_key(name: str) -> str:
         name = "".join(mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
     if "." in name:
         name = _INITIALS.sub(lambda found: found[0].replace(".", "").replace(" ", "") + " ", name + " ")
-    words = _WORDS.findall(name.casefold())
+    folded = name.casefold()
+    words = folded.split() if folded.replace(" ", "").isalnum() else _WORDS.findall(folded)
+    if words and words[0] not in _FORMS and words[-1] not in _FORMS:
+        return " ".join(words)[:320]
     bare = words[:]
     while len(bare) > 1 and bare[-1] in _FORMS:
         bare.pop()

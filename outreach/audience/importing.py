@@ -6,7 +6,7 @@ keeps it. The door holds the transaction: rejects are written before it commits,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Reading:
-    """A file that was read: its good rows, its refused rows, and how it was understood."""
+    """A file that was read: its good and its refused rows, how it was understood; `again` gives all rows anew."""
 
     path: Path
     headers: list[str]
@@ -63,6 +63,7 @@ class Reading:
     encoding: str | None
     delimiter: str | None
     sheet: str | None
+    again: Callable[[], Iterable[tuple[int, list[str]]]]
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def read(path: Path, options: ImportOptions, *, sender: SenderType, suppression_
     """Read and check a contact list; FileRefused or Refusal for a fault of the file or of the options."""
     today = now.astimezone(BRUSSELS).date()
     defaults = _defaults(options, sender, today)
-    table = tables.read_table(path, encoding=options.encoding, sheet=options.sheet, is_header=columns.is_header)
+    table = _open(path, options)
     mapping = columns.map_headers(table.headers, options.overrides, path=path, line=table.header_line)
     _check_basis_column(mapping, options, path)
     mend = rejects.opener(table.headers)
@@ -124,7 +125,12 @@ def read(path: Path, options: ImportOptions, *, sender: SenderType, suppression_
         encoding=table.encoding,
         delimiter=table.delimiter,
         sheet=table.name if table.encoding is None else None,
+        again=lambda: _open(path, options).rows,
     )
+
+
+def _open(path: Path, options: ImportOptions) -> tables.Table:
+    return tables.read_table(path, encoding=options.encoding, sheet=options.sheet, is_header=columns.is_header)
 
 
 def _defaults(options: ImportOptions, sender: SenderType, today: date) -> Defaults:
@@ -163,15 +169,14 @@ def save(session: Session, reading: Reading, options: ImportOptions, *, actor: s
 
 def _save(session: Session, reading: Reading, options: ImportOptions, actor: str, now: datetime) -> ImportSummary:
     warnings: list[str] = []
-    refused = list(reading.rejects)
     entries, suppressed, erased = _without_erased(session, reading.entries)
     known = importing_companies.known_companies(session, entries)
-    placed = _placed(entries, known, refused)
+    placed, late = _placed(entries, known)
+    refused = [*reading.rejects, *_read_again(reading, late)]
     drafts = importing_companies.merge(placed, warnings)
     companies = importing_companies.save(session, drafts, known, file=reading.path.name, now=now)
     contacts, doubles = importing_contacts.merge((entry, companies.ids[identity]) for entry, identity in placed)
     saved = importing_contacts.save(session, contacts, actor=actor, now=now, warnings=warnings)
-    good = [entry for entry, _ in placed]
     return ImportSummary(
         file=reading.path.name,
         rows=len(reading.entries) + len(reading.rejects),
@@ -182,13 +187,15 @@ def _save(session: Session, reading: Reading, options: ImportOptions, actor: str
         topics_added=saved.topics_added,
         establishments_created=saved.establishments_created,
         doubles=doubles,
-        suppressed=sum(hash in suppressed for _, hash in contacts),
+        suppressed=sum(hash in suppressed for _, hash in contacts) if suppressed else 0,
         erased=erased,
         not_regular=companies.not_regular,
         without_postcode=sum(draft.spot is None for draft in drafts.values()),
         foreign_postcodes=sum(draft.spot is not None and not draft.spot.province_nis for draft in drafts.values()),
         nace_default_version=options.nace_default,
-        nace_by_default=sum(entry.sector is not None and entry.sector.rule is Rule.DEFAULT_VERSION for entry in good),
+        nace_by_default=sum(
+            entry.sector is not None and entry.sector.rule is Rule.DEFAULT_VERSION for entry, _ in placed
+        ),
         role_addresses=sum(draft.entry.kind is AddressKind.ROLE for draft in contacts.values()),
         rejected=len(refused),
         warnings=tuple(warnings),
@@ -213,13 +220,14 @@ def _without_erased(session: Session, entries: Sequence[Entry]) -> tuple[list[En
     return kept, set(found), len(entries) - len(kept)
 
 
-def _placed(entries: Sequence[Entry], known: Known, refused: list[Reject]) -> list[tuple[Entry, Identity]]:
-    """Return each row with its company; add to `refused` the rows whose company is unclear or lets them not in."""
+def _placed(entries: Sequence[Entry], known: Known) -> tuple[list[tuple[Entry, Identity]], dict[int, str]]:
+    """Return each row with its company, and by line the reasons of those whose company is unclear or bars them."""
     identity_of = Identities(entries, known).of
     placed = [(entry, identity_of(entry)) for entry in entries]
     named = {identity for entry, identity in placed if entry.name}
     forms = {identity: entry.form for entry, identity in placed if entry.form is not None}
     good: list[tuple[Entry, Identity]] = []
+    refused: dict[int, str] = {}
     for entry, identity in placed:
         facts = known.facts.get(identity) if isinstance(identity, int) else None
         if identity is None:
@@ -233,8 +241,15 @@ def _placed(entries: Sequence[Entry], known: Known, refused: list[Reject]) -> li
         else:
             good.append((entry, identity))
             continue
-        refused.append(Reject(entry.line, reason, tuple(entry.cells)))
-    return good
+        refused[entry.line] = reason
+    return good, refused
+
+
+def _read_again(reading: Reading, late: dict[int, str]) -> list[Reject]:
+    if not late:
+        return []
+    mend = rejects.opener(reading.headers) or list
+    return [Reject(line, late[line], tuple(mend(cells))) for line, cells in reading.again() if line in late]
 
 
 def _no_legal_person(form: str | None) -> str:

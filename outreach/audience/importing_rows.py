@@ -67,10 +67,12 @@ class Evidence(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One checked row. An empty cell is None, "" or (): it never erases what is known."""
+    """One checked row. An empty cell is None, "" or (): it never erases what is known.
+
+    The row's texts are not kept: for 100,000 rows they are 100 MB, and a row that is refused later is read again.
+    """
 
     line: int
-    cells: list[str]
     number: str | None
     name: str
     name_key: str
@@ -118,7 +120,9 @@ class RowReader:
         given = self.defaults
         self._pick = itemgetter(*(self.fields.get(name, -1) for name in _ORDER))
         sectors = [name for name in _SECTORS if name in self.fields]
+        versions = [name for name in (Field.NACE_VERSION,) if name in self.fields]
         self._sector_columns = [(self.fields[name], name) for name in sectors]
+        self._only_sector = self.fields[Field.NACE] if [*sectors, *versions] == [Field.NACE] else None
         self._version_column = self.fields.get(Field.NACE_VERSION, -1)
         name_header = self.headers[self.fields[Field.FULL_NAME]] if Field.FULL_NAME in self.fields else ""
         self._spots: Memo[tuple[str, str], Spot | None] = Memo(lambda at: cells_of.spot(*at) if at[0].strip() else None)
@@ -172,7 +176,7 @@ class RowReader:
             else None
         )
         return Entry(
-            line, cells, digits, clean, name_key(clean) if clean else "", self._forms[form], spot,
+            line, digits, clean, name_key(clean) if clean else "", self._forms[form], spot,
             self._sector(cells) if self._sector_columns else None,
             address.address, address.domain, self.hash_of(address), kind,
             first_name, last_name, self._people[function] if function else None, evidence,
@@ -191,6 +195,9 @@ class RowReader:
         return self._people[first] if first else None, self._people[last] if last else None
 
     def _sector(self, cells: list[str]) -> Sector | None:
+        if self._only_sector is not None:
+            text = cells[self._only_sector]
+            return self._sectors[text, "", self.defaults.nace_given] if text and not text.isspace() else None
         found: Sector | None = None
         version = cells[self._version_column] if self._version_column >= 0 else ""
         for column, name in self._sector_columns:
