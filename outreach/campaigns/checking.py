@@ -32,7 +32,7 @@ from outreach.links import Links
 from outreach.models import Campaign
 
 # Cohorts differ in little more than their services: the largest few show what is wrong with any.
-SAMPLES = 8
+SAMPLES = 4
 
 
 @dataclass(frozen=True)

@@ -102,14 +102,12 @@ def start(
     if claimed.rowcount != 1:
         return None
     campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
-    savepoint = session.begin_nested()
     try:
-        started = _freeze(session, campaign, settings, links, now, instance_id)
+        # A savepoint: an obstacle takes every row back, and the pause is written in the same transaction.
+        with session.begin_nested():
+            return _freeze(session, campaign, settings, links, now, instance_id)
     except _Obstacle as obstacle:
-        savepoint.rollback()
         return _paused(session, campaign_id, obstacle, now)
-    savepoint.commit()
-    return started
 
 
 def _freeze(

@@ -26,6 +26,7 @@ from outreach.commands.campaign_output import (
     write_preview,
 )
 from outreach.commands.door import Door, actor, json_option, print_json, print_table
+from outreach.commands.report_command import campaign as report_of_campaigns
 from outreach.delivery import outbox
 from outreach.errors import NotFound
 from outreach.models import CampaignStatus
@@ -193,9 +194,7 @@ def preview(door: Door, name: str, contact: str | None, cohort: int | None, out:
 @click.pass_context
 def report(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     """Show what campaigns led to; `outreach report campaign` is the same and writes CSV and XLSX too."""
-    from outreach.commands import report_command
-
-    ctx.invoke(report_command.campaign, names=names, as_json=as_json)
+    ctx.invoke(report_of_campaigns, names=names, as_json=as_json)
 
 
 @command.command("test")
