@@ -113,7 +113,7 @@ class Carrier:
 
     def _take(self, lane: Lane, mail: Mail) -> Mail | None:
         """Write the last answer and take the next mail in one transaction; None if it may not go any more."""
-        answered, self._answered = self._answered, None
+        answered = self._answered
 
         def exchange(session: Session) -> tuple[Result | None, Result | None, bool]:
             now = self.round.now()
@@ -125,6 +125,7 @@ class Carrier:
             return written, None, claiming.take(session, lane.mails, self.round.worker_id, mail.id, now)
 
         written, refused, taken = self.round.commit(exchange)
+        self._answered = None
         self._count(answered[0] if answered else lane, written)
         self._count(lane, refused)
         tried = Attempts(mail.id, mail.tried.count + 1, mail.tried.first_at or self.round.now())
@@ -144,9 +145,11 @@ class Carrier:
         return reply
 
     def _write_answer(self) -> None:
-        answered, self._answered = self._answered, None
+        answered = self._answered
         if answered:
-            self._count(answered[0], self.round.commit(lambda s: self._record(s, answered, self.round.now())))
+            written = self.round.commit(lambda session: self._record(session, answered, self.round.now()))
+            self._answered = None
+            self._count(answered[0], written)
 
     def _record(self, session: Session, answered: tuple[Lane, Mail, Reply] | None, now: datetime) -> Result | None:
         if answered is None:

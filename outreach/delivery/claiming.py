@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, exists, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.delivery.replies import LONGEST_PAUSE, Reply, Verdict, retry_pause
@@ -35,6 +36,7 @@ Mails = type[Delivery] | type[OutboxMail]
 
 # Deliveries and outbox share these words; the enum of each table is found by the word.
 _STATUSES: dict[Mails, type[DeliveryStatus] | type[OutboxStatus]] = {Delivery: DeliveryStatus, OutboxMail: OutboxStatus}
+_EVENT = insert(Event)
 # In these a row may be a worker's; in any other a worker's number is left of the past.
 HOLDABLE: dict[Mails, tuple[DeliveryStatus | OutboxStatus, ...]] = {
     mails: (words.PENDING, words.DEFERRED, words.SENDING) for mails, words in _STATUSES.items()
@@ -97,29 +99,33 @@ def release(session: Session, mails: Mails, worker_id: int, ids: Sequence[int]) 
 
 def take(session: Session, mails: Mails, worker_id: int, id: int, now: datetime) -> bool:
     """Make a claimed row `sending`; False if it isn't ours any more, or its campaign isn't being sent."""
-    ours = update(mails).where(mails.id == id, mails.worker_id == worker_id, _waiting(mails))
+    values = {"this_id": id, "me": worker_id, "now": now}
+    return session.connection().execute(_taking(mails), values).rowcount == 1
+
+
+@cache
+def _taking(mails: Mails) -> Update:
+    ours = _ours(mails).where(_waiting(mails))
     if mails is Delivery:
         live = exists().where(Campaign.id == Delivery.campaign_id, Campaign.status == CampaignStatus.SENDING)
         ours = ours.where(live)
-    taken = ours.values(
+    now = bindparam("now", type_=mails.status_at.type)
+    return ours.values(
         status=_STATUSES[mails].SENDING,
         attempts=mails.attempts + 1,
         first_tried_at=func.coalesce(mails.first_tried_at, now),
         status_at=now,
     )
-    return session.scalar(taken.returning(mails.id)) is not None
 
 
 def close(session: Session, mails: Mails, worker_id: int, id: int, result: Result, now: datetime) -> bool:
     """Give a claimed row that was never taken its end: skipped, or failed before the wire."""
-    return _write(session, mails, id, worker_id, _waiting(mails), result, now)
+    return _write(session, mails, id, worker_id, result, now, taken=False)
 
 
 def record(session: Session, mails: Mails, worker_id: int, id: int, result: Result, now: datetime) -> bool:
     """Write what became of a taken row; False if others decided about it meanwhile."""
-    statuses = _STATUSES[mails]
-    open_to_us = mails.status.in_((statuses.SENDING, statuses.UNCERTAIN))
-    return _write(session, mails, id, worker_id, open_to_us, result, now)
+    return _write(session, mails, id, worker_id, result, now, taken=True)
 
 
 def recover(session: Session, mails: Mails, now: datetime) -> int:
@@ -142,34 +148,53 @@ def _waiting(mails: Mails) -> ColumnElement[bool]:
 
 
 def _write(
-    session: Session,
-    mails: Mails,
-    id: int,
-    worker_id: int,
-    condition: ColumnElement[bool],
-    result: Result,
-    now: datetime,
+    session: Session, mails: Mails, id: int, worker_id: int, result: Result, now: datetime, *, taken: bool
 ) -> bool:
-    values: dict[str, Any] = {
-        "status": _STATUSES[mails](result.status),
-        "reason": result.reason,
-        "reply": result.reply,
-        "retry_at": result.retry_at,
-        "worker_id": None,
-        "status_at": now,
+    values = {
+        "this_id": id,
+        "me": worker_id,
+        "why": result.reason,
+        "said": result.reply,
+        "later": result.retry_at,
+        "now": now,
     }
-    if result.status == "sent":
-        values["sent_at"] = now
-    if result.status == "pending":
-        # It wasn't its turn to be judged: the hours of its retries start anew.
-        values["first_tried_at"] = None
-    written = update(mails).where(mails.id == id, mails.worker_id == worker_id, condition).values(values)
-    if session.scalar(written.returning(mails.id)) is None:
+    connection = session.connection()
+    if connection.execute(_writing(mails, result.status, taken), values).rowcount != 1:
         return False
     if mails is Delivery and result.status in _EVENTS:
         detail = ": ".join(filter(None, (result.reason, result.reply)))
-        session.add(Event(delivery_id=id, kind=_EVENTS[result.status], at=now, detail=detail))
+        event = {"delivery_id": id, "kind": _EVENTS[result.status], "at": now, "detail": detail}
+        connection.execute(_EVENT, event)
     return True
+
+
+@cache
+def _writing(mails: Mails, status: str, taken: bool) -> Update:
+    words = _STATUSES[mails]
+    now = bindparam("now", type_=mails.status_at.type)
+    more: dict[str, Any] = {"sent_at": now} if status == "sent" else {}
+    if status == "pending":
+        # It wasn't its turn to be judged: the hours of its retries start anew.
+        more["first_tried_at"] = null()
+    open_to_us = mails.status.in_((words.SENDING, words.UNCERTAIN)) if taken else _waiting(mails)
+    return (
+        _ours(mails)
+        .where(open_to_us)
+        .values(
+            status=words(status),
+            reason=bindparam("why"),
+            reply=bindparam("said"),
+            retry_at=bindparam("later"),
+            worker_id=null(),
+            status_at=now,
+            **more,
+        )
+    )
+
+
+def _ours(mails: Mails) -> Update:
+    """Begin an UPDATE of one row that names this worker; built once, since building costs more than running it."""
+    return update(mails).where(mails.id == bindparam("this_id"), mails.worker_id == bindparam("me"))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -34,6 +34,8 @@ T = TypeVar("T")
 # A rest of so many seconds is waited for; during a longer one there are no rounds.
 PATIENCE = 5.0
 FAILURES = 3
+# With fewer connections than we want a round ends after so long, and the next one tries for all of them.
+FEWER_SECONDS = 30.0
 # A full disk or a lock that is held long: an answer we have is worth waiting for, since nobody can ask for it again.
 _COMMIT_PAUSES = (0.2, 1.0, 5.0, 15.0)
 OUTBOX = "outbox"
@@ -72,8 +74,10 @@ class Round:
     # SQLite takes one writer at a time; waiting here is fair and quick, where its own waiting is neither.
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _loading: threading.Lock = field(default_factory=threading.Lock)
     _campaigns: dict[int, CampaignLane] = field(default_factory=dict)
     _open: int = 0
+    _fewer_since: float = 0.0
     _failures: int = 0
     _rest_until: float = 0.0
     _context: ssl.SSLContext | None = None
@@ -122,7 +126,9 @@ class Round:
             return work(session)
 
     def next_batch(self, number: int) -> tuple[Lane, list[Mail]] | None:
-        """Claim mail: the outbox first, then the campaigns in turn; None if nothing is due."""
+        """Claim mail: the outbox first, then the campaigns in turn; None if nothing is due or a new round is better."""
+        if self._fewer_since and time.monotonic() > self._fewer_since + FEWER_SECONDS:
+            return None
         outbox = OutboxLane(self.settings)
         if mails := self._claim(outbox, outbox_is_due):
             return outbox, mails
@@ -143,9 +149,9 @@ class Round:
 
     def _campaign(self, campaign_id: int) -> CampaignLane | None:
         """Return the lane of a campaign; one that can't be loaded is paused with the reason, and no row is touched."""
-        with self._guard:
+        with self._loading:
             if campaign_id in self._campaigns:
-                return self._campaigns[campaign_id]
+                return replace(self._campaigns[campaign_id], now=self.now())
             try:
                 with self.database.reading() as session:
                     lane = lanes.open_campaign(
@@ -173,6 +179,7 @@ class Round:
                 # A relay may allow fewer connections than we would like; those that it took go on.
                 if others and refused.reply.verdict is not Verdict.STOP:
                     log.info("one connection fewer: %s", refused.reply)
+                    self._fewer_since = self._fewer_since or time.monotonic()
                     return None
                 reply = refused.reply
                 self.commit(lambda session, reply=reply: self.rest(session, reply))  # type: ignore[misc]

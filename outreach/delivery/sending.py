@@ -83,13 +83,14 @@ def send_due(
 
     Any number of processes may do this at once; on SQLite all but one stand by. A rest of the relay is obeyed.
     """
+    pacer = Pace(settings.relay.per_second)
     tally = Tally(None if progress is None else lambda counts: progress(_summary(counts)))
     trouble, standby = None, False
     while not stop.is_set():
         before = tally.counts.copy()
         standby, trouble = False, None
         try:
-            trouble = _send_once(database, settings, links, clock, stop, tally)
+            trouble = _send_once(database, settings, links, clock, stop, tally, pacer)
         except AnotherSender as other:
             log.info("standing by: %s", other)
             standby = True
@@ -106,6 +107,7 @@ def _send_once(
     clock: Callable[[], datetime],
     stop: threading.Event,
     tally: Tally,
+    pacer: Pace,
 ) -> str | None:
     """Do one round if there is anything to do; return what went wrong."""
     with database.reading() as session:
@@ -116,7 +118,7 @@ def _send_once(
     if strays or (due and rest is None):
         lease = timedelta(seconds=settings.sending.lease_seconds)
         with presence.present(database, now=clock, lease=lease) as me:
-            round = Round(database, settings, links, clock, stop, me, tally, Pace(settings.relay.per_second))
+            round = Round(database, settings, links, clock, stop, me, tally, pacer)
             tally.add("recovered", round.commit(lambda session: _recover(session, me, lease, clock())))
             if rest is None:
                 _carry(round)
