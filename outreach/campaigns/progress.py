@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,6 +15,8 @@ from outreach.errors import Refusal
 from outreach.models import (
     Campaign,
     CampaignStatus,
+    Company,
+    Contact,
     Delivery,
     DeliveryStatus,
     Event,
@@ -77,6 +80,46 @@ def status(session: Session, campaign: Campaign, now: datetime) -> CampaignProgr
         next_retry_at=_next_retry(session, campaign),
         holds=total == (campaign.frozen_count or 0),
     )
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """What became of the mail to one contact; the address is None once it was erased."""
+
+    contact_id: int
+    address: str | None
+    company: str
+    status: DeliveryStatus
+    reason: str | None
+    attempts: int
+    sent_at: datetime | None
+    retry_at: datetime | None
+    reply: str | None
+
+
+def deliveries(session: Session, campaign: Campaign, state: DeliveryStatus | None = None) -> Iterator[DeliveryLine]:
+    """Yield what became of each mail, in the order of the freeze, one after the other however many there are."""
+    query = (
+        select(
+            Delivery.contact_id,
+            Contact.address,
+            Company.name,
+            Delivery.status,
+            Delivery.reason,
+            Delivery.attempts,
+            Delivery.sent_at,
+            Delivery.retry_at,
+            Delivery.reply,
+        )
+        .join(Contact, Contact.id == Delivery.contact_id)
+        .join(Company, Company.id == Delivery.company_id)
+        .where(Delivery.campaign_id == campaign.id)
+        .order_by(Delivery.id)
+    )
+    if state is not None:
+        query = query.where(Delivery.status == state)
+    for row in session.execute(query.execution_options(yield_per=1_000)):
+        yield DeliveryLine(*row)
 
 
 def finish_if_done(session: Session, campaign_id: int, now: datetime) -> bool:

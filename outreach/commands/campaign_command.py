@@ -29,7 +29,7 @@ from outreach.commands.door import Door, actor, json_option, print_json, print_t
 from outreach.commands.report_command import campaign as report_of_campaigns
 from outreach.delivery import outbox
 from outreach.errors import NotFound
-from outreach.models import CampaignStatus
+from outreach.models import CampaignStatus, DeliveryStatus
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -297,7 +297,9 @@ def resume(door: Door, name: str, accept: bool, as_who: str, as_json: bool) -> N
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
         life.resume(session, campaign, by=as_who, now=app.now(), accept=accept)
-        print_step(campaign, as_json, f"to follow it: outreach campaign status {name}")
+        at_once = campaign.send_at is not None and campaign.send_at <= app.now()
+        when = "goes on" if campaign.frozen_at or at_once else f"goes at {life.shown_time(campaign.send_at)}"
+        print_step(campaign, as_json, f"{when}; to follow it: outreach campaign status {name}")
 
 
 @command.command()
@@ -327,6 +329,23 @@ def status(door: Door, name: str, as_json: bool) -> None:
         print_json(found)
     else:
         print_progress(found)
+
+
+@command.command()
+@name_argument
+@click.option("--status", type=click.Choice([status.value for status in DeliveryStatus]), help="Only these.")
+@json_option
+@click.pass_obj
+def deliveries(door: Door, name: str, status: str | None, as_json: bool) -> None:
+    """List who exactly got a campaign, who didn't, and why."""
+    with door.open() as app, app.database.reading() as session:
+        campaign = life.find(session, name)
+        lines = list(progress.deliveries(session, campaign, DeliveryStatus(status) if status else None))
+    if as_json:
+        print_json(lines)
+        return
+    rows = [(line.address or "(erased)", line.company, line.status.value, line.reason, line.reply) for line in lines]
+    print_table(("address", "company", "status", "reason", "the relay said"), rows)
 
 
 @command.command()

@@ -162,10 +162,17 @@ def test_settle_and_retry(do: Callable[..., Any], cli: Callable[..., Any], fille
     app = open_app(filled)
     with app.database.writing() as session:
         campaign = world.sending(app, session, send_at=LATER)
-        rows = session.scalars(select(Delivery).where(Delivery.status == DeliveryStatus.PENDING)).all()
+        pending = select(Delivery).where(Delivery.status == DeliveryStatus.PENDING)
+        rows = session.scalars(pending.order_by(Delivery.contact_id)).all()
         for row, state in zip(rows, [DeliveryStatus.UNCERTAIN, DeliveryStatus.FAILED], strict=False):
             row.status = state
     app.close()
+    listed = do("campaign", "deliveries", campaign.name, "--json")
+    assert len(listed) == 8
+    assert [line["reason"] for line in listed if line["status"] == "skipped"].count("suppressed") == 2
+    uncertain = do("campaign", "deliveries", campaign.name, "--status", "uncertain", "--json")
+    assert [line["address"] for line in uncertain] == ["ann@ann.example"]
+    assert "ann@ann.example" in do("campaign", "deliveries", campaign.name)
     assert do("campaign", "settle", campaign.name, "--give-up", "--json")["settled"] == 1
     assert do("campaign", "retry", campaign.name, "--failed", "--json")["retried"] == 1
     assert "pending" in do("campaign", "status", campaign.name)
