@@ -124,6 +124,10 @@ def _found(session: Session, name: str) -> Campaign:
     return life.find(session, name)
 
 
+def _has_progress(campaign: Campaign) -> bool:
+    return campaign.frozen_at is not None or campaign.status in MOVING
+
+
 def _preview(app: App, name: str) -> previewing.Preview:
     with app.database.reading() as session:
         return previewing.preview(session, _found(session, name), sources=sources_of(app), now=app.now())
@@ -143,7 +147,7 @@ def _campaign(
             "own": campaign.submitted_by == who.email and not app.settings.sending.approve_own,
             "needs_accepting": campaign.pause_kind in life.NEEDS_ACCEPTING,
             "moving": campaign.status in MOVING,
-            "progress": progress.status(session, campaign, app.now()) if campaign.frozen_at else None,
+            "progress": progress.status(session, campaign, app.now()) if _has_progress(campaign) else None,
             "spec": yaml.safe_dump(campaign.spec, allow_unicode=True, sort_keys=False),
         }
         checked = None
