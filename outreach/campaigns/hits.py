@@ -7,11 +7,13 @@ ones: a demo squeezes days into seconds.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
+import idna
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -89,6 +91,19 @@ def carrying(address: str, code: str, base: str) -> str:
         return address
     page, hash_mark, fragment = address.partition("#")
     return f"{page}{'&' if '?' in page else '?'}c={code}{hash_mark}{fragment}"
+
+
+def on_the_wire(address: str) -> str:
+    """Return an address as a Location header carries it: the host as A-label, what is not ASCII as UTF-8 in percents.
+
+    What is encoded already stays, so that no address is encoded twice.
+    """
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if not host.isascii():
+        named = idna.encode(host, uts46=True).decode()
+        parts = parts._replace(netloc=re.sub(re.escape(host), named, parts.netloc, flags=re.IGNORECASE))
+    return quote(urlunsplit(parts), safe="!#$%&'()*+,/:;=?@[]~")
 
 
 def record(session: Session, request: Request) -> Hit | None:

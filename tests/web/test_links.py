@@ -183,6 +183,31 @@ def test_an_address_of_others_gets_no_parameter() -> None:
     assert hits.carrying("https://news.example/privacy", "ccc", base) == "https://news.example/privacy"
 
 
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("https://elders.example/a?x=1&y=2#deel", "https://elders.example/a?x=1&y=2#deel"),
+        ("https://elders.example/%C3%A9%20b", "https://elders.example/%C3%A9%20b"),
+        ("https://elders.example/é b", "https://elders.example/%C3%A9%20b"),
+        ("https://münchen.example/ü", "https://xn--mnchen-3ya.example/%C3%BC"),
+        ("https://elders.example/{{ naam }}?q=[a]", "https://elders.example/%7B%7B%20naam%20%7D%7D?q=[a]"),
+        ("https://elders.example/a\r\nX-Evil: 1", "https://elders.example/aX-Evil:%201"),
+        (
+            "https://elders.example/?naar=https://x.example/?a=b%26c",
+            "https://elders.example/?naar=https://x.example/?a=b%26c",
+        ),
+    ],
+)
+def test_addresses_with_ampersands_umlauts_spaces_and_encoded_parts_do_not_break(
+    browser: TestClient, app: App, address: str, location: str
+) -> None:
+    from outreach.models import Link
+
+    with app.database.writing() as session:
+        session.scalars(select(Link).where(Link.code == CODES[2])).one().target = address
+    assert browser.get(f"/l/{CODES[2]}").headers["location"] == location
+
+
 def test_the_world_is_as_the_tests_think(app: App, world: World) -> None:
     with app.database.reading() as session:
         assert session.scalars(select(Cohort)).one().contact_count == 2

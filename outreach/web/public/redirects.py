@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from outreach.campaigns import hits
 from outreach.web import hit_book
@@ -32,4 +32,5 @@ def follow(request: Request, code: str, app: Opened) -> Response:
         simulated=target.campaign_simulated and is_simulated(request),
     )
     hit_book.write_down(request.app.state.hits, app.project, seen)
-    return RedirectResponse(hits.carrying(target.address, code, app.settings.site.url), status_code=302)
+    address = hits.carrying(target.address, code, app.settings.site.url)
+    return Response(status_code=302, headers={"Location": hits.on_the_wire(address)})
