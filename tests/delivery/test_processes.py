@@ -18,6 +18,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+import world
 from delivery.conftest import make_campaign
 from relays import Relay, Talk, free_port
 from sqlalchemy import select
@@ -152,6 +153,19 @@ def test_two_processes_never_send_the_same_campaign_twice(both: App, clock: obje
     if not both.database.is_sqlite:
         assert all(result["sent"] > 0 for result in results)
     assert campaign_status(both) is CampaignStatus.SENT
+
+
+def test_two_campaigns_at_once_never_pass_the_frequency_cap_together(both: App, clock: object) -> None:
+    make_campaign(both, clock, crowd=59)
+    with both.database.writing() as session:
+        world.sending(both, session, name="tweede", send_at="2026-12-02 10:00")
+    with sink(delay=0.01) as relay:
+        workers = [spawn(both, relay.port, frequency__max=1) for _ in range(2)]
+        for worker in workers:
+            ended(worker)
+    assert len(relay.received) == len(set(relay.recipients)) == 60
+    with both.database.reading() as session:
+        assert world.counted(session, Delivery.reason, Delivery.status == "skipped")["frequency_cap"] == 60
 
 
 @pytest.mark.postgres
