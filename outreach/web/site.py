@@ -23,8 +23,8 @@ from outreach.web.guard import Guard, protect
 from outreach.web.pages import load_pages, show
 from outreach.web.public import contact, fixed, leads, media, newsletters, opting_out, redirects, services
 from outreach.web.staff import campaigns as staff_campaigns
+from outreach.web.staff import drafts, logins
 from outreach.web.staff import leads as staff_leads
-from outreach.web.staff import logins
 from outreach.web.staff import reports as staff_reports
 from outreach.web.staff.door import NotLoggedIn, own_page, show_to
 
@@ -53,7 +53,7 @@ def create_site(app: App) -> FastAPI:
     site.state.hits = open_database(app.settings.database.url, app.project, busy_seconds=hit_book.PATIENCE_SECONDS)
     for module in (fixed, redirects, opting_out, newsletters, contact, services, leads, media):
         site.include_router(module.router)
-    for staff in (logins, staff_reports, staff_campaigns, staff_leads):
+    for staff in (logins, drafts, staff_reports, staff_campaigns, staff_leads):
         site.include_router(staff.router, prefix="/staff")
     https = app.settings.site.url.startswith("https:")
     site.add_middleware(Guard, https=https)

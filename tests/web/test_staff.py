@@ -209,6 +209,30 @@ def test_pressing_twice_is_refused_with_what_can_be_done(ann: TestClient, app: A
     assert "Dat ging niet" in again.text
 
 
+def test_a_campaign_written_in_the_browser_is_a_draft_or_says_what_is_wrong_by_line(ann: TestClient, app: App) -> None:
+    worlds.add_segment(app.project)
+    page = ann.get("/staff/new-campaign").text
+    found = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
+    assert found is not None
+    text, token = found[1], csrf_of(page)
+    wrong = text.replace("title: Groen", "tilte: </textarea><script>")
+    answer = ann.post("/staff/new-campaign", data={"csrf": token, "text": wrong})
+    assert answer.status_code == 422
+    assert "campagne.yaml:2" in answer.text
+    assert "did you mean" in answer.text
+    assert "<script>" not in answer.text
+    answer = ann.post("/staff/new-campaign", data={"csrf": token, "text": text})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/staff/campaigns/groen-in-de-lente")
+    assert ann.get(answer.headers["location"]).status_code == 200
+    assert ann.post("/staff/new-campaign", data={"csrf": token, "text": text}).status_code == 422
+
+
+def test_an_analyst_writes_no_campaign(dan: TestClient) -> None:
+    assert dan.get("/staff/new-campaign").status_code == 403
+    token = csrf_of(dan.get("/staff/campaigns").text)
+    assert dan.post("/staff/new-campaign", data={"csrf": token, "text": "name: x"}).status_code == 403
+
+
 def test_an_analyst_sees_campaigns_and_changes_none(dan: TestClient, app: App, campaign: str) -> None:
     page = dan.get(f"/staff/campaigns/{campaign}").text
     assert "/submit" not in page
