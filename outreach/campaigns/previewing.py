@@ -145,6 +145,8 @@ def _place(
         found = _frozen_cohort(session, campaign, contact_id, number)
         if found is not None:
             return tuple(cells_of(found)), Content.from_json(found.content or {"blocks": [], "links": []})
+        if number is not None:
+            raise NotFound(f"campaign {campaign.name!r} has no cohort {number}")
     planned = plan(session, frozen, settings, now, campaign.id)
     cell = _cell_of(session, contact_id) if contact_id is not None else None
     if number is not None:
