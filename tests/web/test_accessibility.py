@@ -149,5 +149,11 @@ def test_staff_pages_are_accessible(tab: Page, real_campaign: str) -> None:
     tab.fill("#password", PASSWORD)
     tab.click("main button")
     assert tab.url.endswith("/staff/campaigns")
-    for path in ("/staff/campaigns", f"/staff/campaigns/{real_campaign}", "/staff/campaigns/ontwerp", "/staff/leads"):
+    for path in (
+        "/staff/campaigns",
+        f"/staff/campaigns/{real_campaign}",
+        "/staff/campaigns/ontwerp",
+        "/staff/leads",
+        "/staff/new-campaign",
+    ):
         assert faults_of(tab, path) == []

@@ -266,6 +266,21 @@ def test_the_preview_runs_nothing_and_reaches_nobody(ann: TestClient, campaign: 
     assert 'class="frame phone"' in ann.get(f"/staff/campaigns/{campaign}?width=phone").text
 
 
+def test_the_preview_of_a_draft_shows_pictures_that_no_address_serves_yet(ann: TestClient, app: App) -> None:
+    from PIL import Image
+
+    (app.project / "pictures").mkdir()
+    Image.new("RGB", (60, 30), "#0c3c47").save(app.project / "pictures" / "x.png")
+    with app.database.writing() as session:
+        worlds.add_cast(session, key=app.suppression_key, now=app.now())
+        for service in worlds.add_catalogue(session, app.now()):
+            service.picture, service.picture_alt = "pictures/x.png", "Iets"
+        name = worlds.draft(app, session).name
+    mail = ann.get(f"/staff/campaigns/{name}/mail.html")
+    assert 'src="data:image/png;base64,' in mail.text
+    assert "/media/" not in mail.text
+
+
 def test_a_campaign_that_is_sent_shows_numbers_that_add_up(ann: TestClient, app: App, clock: Clock) -> None:
     with app.database.writing() as session:
         worlds.add_cast(session, key=app.suppression_key, now=app.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,7 +64,15 @@ def status(request: Request, name: str, app: Opened, who: Somebody) -> Response:
 @page(router, "/campaigns/{name}/mail.html")
 def mail(request: Request, name: str, app: Opened, who: Somebody) -> Response:
     """Answer with the mail itself, for the frame of the page."""
-    return HTMLResponse(_preview(app, name).rendered.html, headers=mail_headers(framed=True))
+    with app.database.reading() as session:
+        campaign, sources = _found(session, name), sources_of(app)
+        html = previewing.preview(session, campaign, sources=sources, now=app.now()).rendered.html
+        pictures = previewing.copy_of(session, campaign, sources).pictures.values()
+    for picture in pictures:
+        if picture.data:  # not approved yet, so its address does not answer yet
+            inline = f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
+            html = html.replace(app.links.picture(picture.digest, picture.suffix), inline)
+    return HTMLResponse(html, headers=mail_headers(framed=True))
 
 
 @router.post("/campaigns/{name}/{step}", include_in_schema=False)
@@ -126,11 +135,6 @@ def _found(session: Session, name: str) -> Campaign:
 
 def _has_progress(campaign: Campaign) -> bool:
     return campaign.frozen_at is not None or campaign.status in MOVING
-
-
-def _preview(app: App, name: str) -> previewing.Preview:
-    with app.database.reading() as session:
-        return previewing.preview(session, _found(session, name), sources=sources_of(app), now=app.now())
 
 
 def _campaign(
