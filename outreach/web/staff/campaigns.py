@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -140,38 +141,31 @@ def _has_progress(campaign: Campaign) -> bool:
 def _campaign(
     request: Request, app: App, who: LoggedIn, name: str, *, refusal: str = "", status: int = 200
 ) -> Response:
-    wide = request.query_params.get("width") != "phone"
     with app.database.reading() as session:
-        campaign = _found(session, name)
-        shown: dict[str, Any] = {
-            "campaign": campaign,
-            "history": life.history(session, campaign),
-            "approval": life.live_approval(session, campaign.id),
-            "steps": STEPS.get(campaign.status, ()) if who.is_team else (),
-            "own": campaign.submitted_by == who.email and not app.settings.sending.approve_own,
-            "needs_accepting": campaign.pause_kind in life.NEEDS_ACCEPTING,
-            "moving": campaign.status in MOVING,
-            "progress": progress.status(session, campaign, app.now()) if _has_progress(campaign) else None,
-            "spec": yaml.safe_dump(campaign.spec, allow_unicode=True, sort_keys=False),
-        }
-        checked = None
-        if campaign.status in (S.DRAFT, S.IN_REVIEW):
-            checked = checking.examine(session, campaign, sources=sources_of(app), now=app.now())
-        try:
-            preview = previewing.preview(session, campaign, sources=sources_of(app), now=app.now()).rendered
-        except Refusal:
-            preview = None  # the check says why
-        figures = report(session, [name]) if campaign.frozen_at else None
-    return show_to(
-        who,
-        request,
-        "staff/campaign.html",
-        status=status,
-        refusal=refusal,
-        wide=wide,
-        checked=checked,
-        preview=preview,
-        report=figures,
-        clicks_shown=CLICKS_SHOWN,
-        **shown,
-    )
+        shown = _shown(session, _found(session, name), app, who)
+    wide = request.query_params.get("width") != "phone"
+    return show_to(who, request, "staff/campaign.html", status=status, refusal=refusal, wide=wide, **shown)
+
+
+def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dict[str, Any]:
+    sources, now = sources_of(app), app.now()
+    checked = preview = None
+    if campaign.status in (S.DRAFT, S.IN_REVIEW):
+        checked = checking.examine(session, campaign, sources=sources, now=now)
+    with suppress(Refusal):  # the check says why there is none
+        preview = previewing.preview(session, campaign, sources=sources, now=now).rendered
+    return {
+        "campaign": campaign,
+        "history": life.history(session, campaign),
+        "approval": life.live_approval(session, campaign.id),
+        "steps": STEPS.get(campaign.status, ()) if who.is_team else (),
+        "own": campaign.submitted_by == who.email and not app.settings.sending.approve_own,
+        "needs_accepting": campaign.pause_kind in life.NEEDS_ACCEPTING,
+        "moving": campaign.status in MOVING,
+        "progress": progress.status(session, campaign, now) if _has_progress(campaign) else None,
+        "spec": yaml.safe_dump(campaign.spec, allow_unicode=True, sort_keys=False),
+        "checked": checked,
+        "preview": preview,
+        "report": report(session, [campaign.name]) if campaign.frozen_at else None,
+        "clicks_shown": CLICKS_SHOWN,
+    }
