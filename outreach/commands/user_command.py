@@ -23,7 +23,13 @@ def command() -> None:
 @command.command()
 @click.argument("email")
 @click.option("--name", required=True, help="Name shown on the staff pages.")
-@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.TEAM.value, show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.TEAM.value,
+    show_default=True,
+    help="team writes, approves and schedules; analyst reads.",
+)
 @password_option
 @click.pass_obj
 def add(door: Door, email: str, name: str, role: str, password_stdin: bool) -> None:
