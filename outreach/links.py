@@ -81,12 +81,19 @@ def new_code() -> str:
     return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
 
 
+def folded(local: str) -> str:
+    """Return a local part without case, in NFC: folding takes characters apart (ǰ, ΐ), so it is composed twice."""
+    if local.isascii():
+        return local.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
+
+
 def normalised_address(address: str) -> str:
-    """Return the form of an address that is hashed: local part NFC and casefolded, domain as lower-case A-label."""
+    """Return the form of an address that is hashed: local part folded, domain as lower-case A-label."""
     local, _, domain = address.rpartition("@")
     if not domain.isascii():
         domain = idna.encode(domain, uts46=True).decode()
-    return f"{unicodedata.normalize('NFC', local).casefold()}@{domain.lower()}"
+    return f"{folded(local)}@{domain.lower()}"
 
 
 def hash_address(key: bytes, address: str) -> bytes:

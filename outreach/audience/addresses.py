@@ -7,7 +7,6 @@ that accepts only what email-validator accepts with the same result; everything 
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -15,8 +14,9 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 from outreach.audience.impersonal import Kind, kind_of
+from outreach.links import folded, hash_address
 
-__all__ = ["Address", "AddressError", "Kind", "kind_of", "parse_address"]
+__all__ = ["Address", "AddressError", "Kind", "hash_within", "kind_of", "parse_address"]
 
 # A subset of what RFC 5321 allows, narrow enough to need no further check up to 64 characters: no label can be too
 # long, none has two hyphens in a row (Punycode), and the last one has only letters.
@@ -49,10 +49,8 @@ class Address(NamedTuple):
 
     @property
     def hash_form(self) -> str:
-        """The form that is hashed: local part NFC and casefolded, domain as A-labels."""
-        local = self.local
-        folded = local.lower() if local.isascii() else unicodedata.normalize("NFC", local.casefold())
-        return f"{folded}@{self.domain}"
+        """The form that is hashed, as `links.normalised_address` makes it."""
+        return f"{folded(self.local)}@{self.domain}"
 
     @property
     def kind(self) -> Kind:
@@ -63,6 +61,14 @@ class Address(NamedTuple):
 def parse_address(text: str) -> Address:
     """Return the one address in a text such as `info@firma.be`, `mailto:…` or `Jan <jan@…>`; raise `AddressError`."""
     return _parse_plain(text) or _parse_cleaned(text)
+
+
+def hash_within(key: bytes, text: str | None) -> bytes | None:
+    """Return the keyed hash of the one address in a text, None if there is no such address."""
+    try:
+        return hash_address(key, parse_address(text).address) if text else None
+    except AddressError:
+        return None
 
 
 def _parse_plain(text: str) -> Address | None:
@@ -108,7 +114,9 @@ def _bare(text: str) -> str:
         stripped = unquote(stripped[7:].partition("?")[0])
     if stripped[-1:] in ("'", '"'):  # Outlook's quotes; no address ends in one
         stripped = stripped.strip("'\"")
-    return stripped.strip(_EDGES)
+    stripped = stripped.strip(_EDGES)
+    # The root dot of DNS: `firma.be.` is the same domain.
+    return stripped.removesuffix(".") if "@" in stripped else stripped
 
 
 def _inside_brackets(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -226,24 +225,19 @@ def show(session: Session, contact_id: int) -> ContactCard:
         tags=tuple(session.scalars(select(ContactTag.tag).where(ContactTag.contact_id == contact.id).order_by("tag"))),
         topics=_topics(session, contact.id),
         deliveries=_deliveries(session, contact.id),
-        leads=_leads(session, contact.address),
+        leads=_leads(session, contact.address_hash),
     )
 
 
 def export(session: Session, address: str, key: bytes) -> AddressFile:
     """Return everything that we hold about an address, for the person it belongs to; NotFound if that is nothing."""
     contacts = tuple(show(session, contact.id) for contact in of_address(session, address, key))
-    suppressions = _suppressions(session, hash_address(key, address))
-    leads = _leads(session, address)
+    address_hash = hash_address(key, address)
+    suppressions = _suppressions(session, address_hash)
+    leads = _leads(session, address_hash)
     if not (contacts or suppressions or leads):
         raise NotFound(f"{address}: we hold nothing about this address")
     return AddressFile(address, contacts, leads, suppressions)
-
-
-def same_address(column: Any, address: str) -> ColumnElement[bool]:
-    """Tell in SQL whether a column holds this address, whatever its case."""
-    spellings = {address, address.lower(), unicodedata.normalize("NFC", address).lower()}
-    return or_(func.lower(column).in_(spellings), column == address)
 
 
 def _company(company: Company) -> CompanyView:
@@ -322,13 +316,13 @@ def _events(session: Session, delivery_ids: Sequence[int]) -> list[Event]:
     return list(session.scalars(select(Event).where(Event.delivery_id.in_(delivery_ids)).order_by(Event.at, Event.id)))
 
 
-def _leads(session: Session, address: str | None) -> tuple[LeadView, ...]:
-    if address is None:
+def _leads(session: Session, address_hash: bytes | None) -> tuple[LeadView, ...]:
+    if address_hash is None:
         return ()
     rows = session.execute(
         select(Lead, Enterprise.name)
         .join(Enterprise, Enterprise.id == Lead.enterprise_id)
-        .where(same_address(Lead.email, address))
+        .where(Lead.address_hash == address_hash)
         .order_by(Lead.id)
     )
     return tuple(

@@ -10,7 +10,8 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.audience import bulk, suppressing
-from outreach.audience.contacts import of_address, same_address
+from outreach.audience.addresses import hash_within, parse_address
+from outreach.audience.contacts import of_address
 from outreach.links import hash_address
 from outreach.models import (
     Contact,
@@ -29,6 +30,7 @@ from outreach.models import (
 # `.invalid` reaches nobody (RFC 2606), should a row with it ever be sent again by hand.
 NOBODY = "erased@erased.invalid"
 _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.DEFERRED)
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"@=]+")
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,11 @@ def erase(session: Session, address: str, *, key: bytes, actor: str, now: dateti
     contacts = of_address(session, address, key)
     ids = [contact.id for contact in contacts]
     cancelled = _cancel_deliveries(session, address_hash, ids, now)
-    _scrub_deliveries(session, address, ids)
+    scrub = _Scrub(address, address_hash, key)
+    _scrub_deliveries(session, scrub, ids)
     bases = _scrub_bases(session, ids, now)
-    leads = _scrub_leads(session, address)
-    mails = _scrub_outbox(session, address, leads, now)
+    leads = _scrub_leads(session, scrub)
+    mails = _scrub_outbox(session, scrub, leads, now)
     for contact in contacts:
         _empty(session, contact, now)
     session.flush()
@@ -77,15 +80,39 @@ def _cancel_deliveries(session: Session, address_hash: bytes, ids: list[int], no
     return len(session.scalars(update(Delivery).where(waiting, ours).values(values).returning(Delivery.id)).all())
 
 
-def _scrub_deliveries(session: Session, address: str, ids: list[int]) -> None:
+@dataclass(frozen=True)
+class _Scrub:
+    """Takes an address out of texts, whatever its spelling: a relay answers with A-labels, people write capitals."""
+
+    address: str
+    address_hash: bytes
+    key: bytes
+
+    def without(self, text: str | None) -> str | None:
+        """Return a text in which the address no longer stands."""
+        if not text:
+            return text
+        text = _ADDRESS.sub(lambda found: "[erased]" if self.is_mine(found[0].rstrip(".")) else found[0], text)
+        parsed = parse_address(self.address)
+        for spelling in (self.address, f"{parsed.local}@{parsed.domain}"):
+            text = re.sub(re.escape(spelling), "[erased]", text, flags=re.IGNORECASE)
+        return text
+
+    def is_mine(self, text: str) -> bool:
+        """Tell whether a text is the address, in whatever spelling."""
+        return hash_within(self.key, text) == self.address_hash
+
+
+def _scrub_deliveries(session: Session, scrub: _Scrub, ids: list[int]) -> None:
     """Cut the link from what was sent to the address, which the suppression knows; what is on the wire keeps it."""
-    for delivery in session.scalars(select(Delivery).where(Delivery.contact_id.in_(ids))):
-        delivery.reply = _without(address, delivery.reply)
+    ours = Delivery.contact_id.in_(ids) | (Delivery.address_hash == scrub.address_hash)
+    deliveries = session.scalars(select(Delivery).where(ours)).all()
+    for delivery in deliveries:
+        delivery.reply = scrub.without(delivery.reply)
         if delivery.status is not DeliveryStatus.SENDING:
             delivery.address_hash = None
-    events = select(Event).join(Delivery, Delivery.id == Event.delivery_id).where(Delivery.contact_id.in_(ids))
-    for event in session.scalars(events):
-        event.detail = _without(address, event.detail) or ""
+    for event in session.scalars(select(Event).where(Event.delivery_id.in_([each.id for each in deliveries]))):
+        event.detail = scrub.without(event.detail) or ""
 
 
 def _scrub_bases(session: Session, ids: list[int], now: datetime) -> int:
@@ -98,31 +125,29 @@ def _scrub_bases(session: Session, ids: list[int], now: datetime) -> int:
     return len(rows)
 
 
-def _scrub_leads(session: Session, address: str) -> list[int]:
-    leads = session.scalars(select(Lead).where(same_address(Lead.email, address))).all()
+def _scrub_leads(session: Session, scrub: _Scrub) -> list[int]:
+    leads = session.scalars(select(Lead).where(Lead.address_hash == scrub.address_hash)).all()
     for lead in leads:
-        lead.person = lead.email = lead.phone = lead.wanted_when = None
+        lead.person = lead.email = lead.address_hash = lead.phone = lead.wanted_when = None
         lead.message = ""
-        lead.decision_note = _without(address, lead.decision_note)
+        lead.decision_note = scrub.without(lead.decision_note)
     return [lead.id for lead in leads]
 
 
-def _scrub_outbox(session: Session, address: str, leads: list[int], now: datetime) -> int:
+def _scrub_outbox(session: Session, scrub: _Scrub, leads: list[int], now: datetime) -> int:
     """Stop and empty mail to the person, and the notices of the person's leads, since their text names the person."""
     keys = [OutboxMail.key.regexp_match(rf"^lead[^0-9]*{lead}([^0-9]|$)") for lead in leads]
-    mine = same_address(OutboxMail.recipient, address)
-    rows = session.scalars(select(OutboxMail).where(or_(mine, *keys))).all()
+    unhashed = OutboxMail.address_hash.is_(None)
+    others = session.scalars(select(OutboxMail.recipient).where(unhashed).distinct())
+    mine = OutboxMail.recipient.in_([each for each in others if scrub.is_mine(each)]) & unhashed
+    hashed = OutboxMail.address_hash == scrub.address_hash
+    rows = session.scalars(select(OutboxMail).where(or_(hashed, mine, *keys))).all()
     for mail in rows:
         if mail.status in (OutboxStatus.PENDING, OutboxStatus.DEFERRED):
             mail.status, mail.reason, mail.status_at, mail.retry_at = OutboxStatus.FAILED, "erased", now, None
         if mail.status is not OutboxStatus.SENDING:
             mail.message = b""
-            mail.reply = _without(address, mail.reply)
-        if mail.recipient.lower() == address.lower():
-            mail.recipient = NOBODY
+            mail.reply = scrub.without(mail.reply)
+        if scrub.is_mine(mail.recipient):
+            mail.recipient, mail.address_hash = NOBODY, None
     return len(rows)
-
-
-def _without(address: str, text: str | None) -> str | None:
-    """Return a text in which the address no longer stands, in whatever case."""
-    return text and re.sub(re.escape(address), "[erased]", text, flags=re.IGNORECASE)

@@ -27,7 +27,6 @@ from outreach.audience.rejects import Reject
 from outreach.audience.tables import row_fault
 from outreach.belgium.numbers import parse_enterprise_number, parse_establishment_number
 from outreach.belgium.sectors import Sector
-from outreach.links import normalised_address
 from outreach.models import AddressKind, Basis
 from outreach.settings import SenderType
 
@@ -185,9 +184,7 @@ class RowReader:
 
     def hash_of(self, address: Address) -> bytes:
         """Return the same hash as `links.hash_address`, without its detours: the domain is an A-label already."""
-        local = address.local
-        form = f"{local.lower()}@{address.domain}" if local.isascii() else normalised_address(address.address)
-        return hmac.digest(self.key, form.encode(), "sha256")[:16]
+        return hmac.digest(self.key, address.hash_form.encode(), "sha256")[:16]
 
     def _names(self, first: str, last: str, full: str) -> tuple[str | None, str | None]:
         if full and not (first or last):

@@ -170,11 +170,13 @@ def lift(door: Door, address: str, reason: str) -> None:
 
 @command.command()
 @click.argument("address")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Don't ask; needed with --json.")
 @json_option
 @click.pass_obj
 def erase(door: Door, address: str, yes: bool, as_json: bool) -> None:
     """Erase the person with ADDRESS (GDPR art. 17); the address stays suppressed, as a hash."""
+    if as_json and not yes:
+        raise click.UsageError("--json asks nothing: say --yes too, to erase for good")
     checked = contacts.checked_address(address)
     with door.open() as app:
         with app.database.reading() as session:

@@ -88,7 +88,15 @@ def _acknowledge(session: Session, address_hash: bytes, recipient: str, settings
         return
     # One per suppression: after a new opt-in of the person's own, a second opt-out is acknowledged again.
     key = f"opt-out:{suppression.id}"
-    outbox.put(session, key=key, kind="opt_out", recipient=recipient, message=message, now=now)
+    outbox.put(
+        session,
+        key=key,
+        kind="opt_out",
+        recipient=recipient,
+        message=message,
+        now=now,
+        address_hash=address_hash,
+    )
 
 
 def _acknowledgement(recipient: str, settings: Settings, now: datetime) -> bytes:

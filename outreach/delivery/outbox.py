@@ -14,13 +14,26 @@ from sqlalchemy.orm import Session
 from outreach.models import OutboxMail, OutboxStatus
 
 
-def put(session: Session, *, key: str, kind: str, recipient: str, message: bytes, now: datetime) -> bool:
-    """Put a mail in the outbox; return False, changing nothing, if `key` was used before."""
+def put(
+    session: Session,
+    *,
+    key: str,
+    kind: str,
+    recipient: str,
+    message: bytes,
+    now: datetime,
+    address_hash: bytes | None = None,
+) -> bool:
+    """Put a mail in the outbox; return False, changing nothing, if `key` was used before.
+
+    `address_hash` is the recipient's, by which an erasure finds the mail; without it every recipient is hashed then.
+    """
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     statement = (sqlite.insert if on_sqlite else postgresql.insert)(OutboxMail).values(
         key=key,
         kind=kind,
         recipient=recipient,
+        address_hash=address_hash,
         message=message,
         status=OutboxStatus.PENDING,
         attempts=0,

@@ -98,7 +98,7 @@ def import_file(
     links: Links,
     settings: Settings,
     now: datetime,
-    suppression_key: bytes | None = None,
+    suppression_key: bytes,
 ) -> LeadImport:
     """Keep every good row as a lead; FileFault for a fault of the file. `confirmed_by` confirms the new ones at once.
 

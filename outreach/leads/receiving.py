@@ -2,7 +2,8 @@
 
 A lead is matched to a company by its enterprise number, else by the e-mail address of a contact, else it stays without.
 A double (the same company and enterprise, and not another service, within 30 days) is kept whole and `merged` into the
-lead that was there, which takes over the stronger evidence; the enterprise still gets what the person wrote.
+lead that was there, which takes over the stronger evidence if it is from the same address; the enterprise still gets
+what the person wrote.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.audience.addresses import AddressError, parse_address
+from outreach.audience.addresses import AddressError, hash_within, parse_address
 from outreach.audience.companies import name_key
-from outreach.audience.contacts import same_address
 from outreach.belgium.numbers import NumberError, parse_enterprise_number
 from outreach.emails.model import clean, fold
 from outreach.errors import NotFound, Refusal
@@ -25,7 +25,7 @@ from outreach.leads.cards import find, listed
 from outreach.leads.deciding import confirm, refuse
 from outreach.leads.evidence import NOTHING, Proof
 from outreach.leads.notices import remind_due
-from outreach.links import Links, hash_address
+from outreach.links import Links
 from outreach.models import Channel, Company, Contact, Enterprise, Evidence, Lead, LeadStage, Service
 from outreach.settings import Settings
 
@@ -73,12 +73,9 @@ def receive(
     settings: Settings,
     now: datetime,
     simulated: bool = False,
-    suppression_key: bytes | None = None,
+    suppression_key: bytes,
 ) -> Lead:
-    """Keep a lead that a company sent itself, and tell the enterprise; `code` is the link's that led to the form.
-
-    `suppression_key` finds the company by the contact's address through an index; without it the addresses are read.
-    """
+    """Keep a lead that a company sent itself, and tell the enterprise; `code` is the link's that led to the form."""
     origin = Origin(channel, now, "company", proofs.by_code(session, code), simulated)
     return record(session, form, origin, links=links, settings=settings, now=now, suppression_key=suppression_key)
 
@@ -95,7 +92,7 @@ def add(
     links: Links,
     settings: Settings,
     now: datetime,
-    suppression_key: bytes | None = None,
+    suppression_key: bytes,
 ) -> Lead:
     """Keep a lead that the team enters; `declared_campaign` is what the company or the enterprise named."""
     check_address(form.email)
@@ -123,15 +120,17 @@ def record(
     links: Links,
     settings: Settings,
     now: datetime,
-    suppression_key: bytes | None = None,
+    suppression_key: bytes,
 ) -> Lead:
     """Keep a lead with its evidence, merge it if it is a double, and put the notice into the outbox."""
     enterprise_id, service_id = _offered(session, form)
     # Locks the enterprise, so that a form sent twice at once is one lead and its double (SQLite locks it all anyhow).
     session.execute(select(Enterprise.id).where(Enterprise.id == enterprise_id).with_for_update())
     form = _cleaned(form)
-    company_id = _company_of(session, form, suppression_key)
+    address_hash = hash_within(suppression_key, form.email)
+    company_id = _company_of(session, form, address_hash)
     lead = _lead(form, origin, company_id, enterprise_id, service_id, now)
+    lead.address_hash = address_hash
     _prove(session, lead, origin.proof, timedelta(days=settings.leads.window_days))
     known = _doubles_of(session, lead)
     session.add(lead)
@@ -204,21 +203,14 @@ def _cleaned(form: LeadForm) -> LeadForm:
     return replace(form, enterprise_number=number, **values)  # type: ignore[arg-type]
 
 
-def _company_of(session: Session, form: LeadForm, key: bytes | None) -> int | None:
+def _company_of(session: Session, form: LeadForm, address_hash: bytes | None) -> int | None:
     number = form.enterprise_number
     if number and (found := session.scalar(select(Company.id).where(Company.enterprise_number == number))):
         return found
-    if not form.email or form.email.count("@") != 1:
+    if address_hash is None:
         return None
-    try:
-        same = (
-            Contact.address_hash == hash_address(key, form.email) if key else same_address(Contact.address, form.email)
-        )
-    except UnicodeError:  # a domain that IDNA refuses
-        return None
-    at = session.execute(
-        select(Company.id, Company.enterprise_number).join(Contact).where(same).distinct().limit(2)
-    ).all()
+    named = select(Company.id, Company.enterprise_number).join(Contact).where(Contact.address_hash == address_hash)
+    at = session.execute(named.distinct().limit(2)).all()
     # The mailbox of an accountant stands for many companies, and another number names another company.
     if len(at) != 1 or (number and at[0].enterprise_number not in (None, number)):
         return None
@@ -265,13 +257,18 @@ def _same_company(one: Lead, other: Lead) -> bool:
         mine, theirs = getattr(one, name), getattr(other, name)
         if mine is not None and theirs is not None:
             return bool(mine == theirs)
+    if one.address_hash and other.address_hash:
+        return one.address_hash == other.address_hash
     if one.email and other.email:
         return one.email.casefold() == other.email.casefold()
     return name_key(one.company_name) == name_key(other.company_name)
 
 
 def _merge(lead: Lead, into: Lead) -> None:
+    """Merge a double. Only the same address changes the first lead: anybody can type a company's name or number."""
     lead.stage, lead.merged_into = LeadStage.MERGED, into.id
+    if lead.address_hash is None or lead.address_hash != into.address_hash:
+        return
     if Proof(lead.evidence).beats(into.evidence):
         into.evidence, into.campaign_id, into.link_id = lead.evidence, lead.campaign_id, lead.link_id
     into.company_id = into.company_id or lead.company_id

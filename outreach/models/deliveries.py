@@ -117,9 +117,9 @@ class Delivery(Table):
         Index("ix_delivery_campaign_status", "campaign_id", "status", "retry_at"),
         # The frequency cap and "not mailed within" look an address or contact up by what was sent, newest first.
         Index("ix_delivery_contact_status", "contact_id", "status", "sent_at"),
-        Index("ix_delivery_address_status", "address_hash", "status", "sent_at", "status_at"),
+        Index("ix_delivery_address_status", "address_hash", "status", "sent_at", "status_at", "campaign_id"),
         # "Nobody at the company was mailed within", and what a company was shown before it got in contact.
-        Index("ix_delivery_company_status", "company_id", "status", "sent_at", "status_at"),
+        Index("ix_delivery_company_status", "company_id", "status", "sent_at", "status_at", "campaign_id"),
         Index("ix_delivery_cohort", "cohort_id"),
         Index(
             "ix_delivery_worker",
@@ -163,6 +163,7 @@ class OutboxMail(Table):
     key: Mapped[str] = mapped_column(String(120), unique=True)
     kind: Mapped[str] = mapped_column(String(40))
     recipient: Mapped[str] = mapped_column(String(320))
+    address_hash: Mapped[bytes | None] = mapped_column(index=True)  # None where nobody had the key at hand
     message: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[OutboxStatus] = mapped_column(words(OutboxStatus, "outbox_status"), default=OutboxStatus.PENDING)
     reason: Mapped[str | None] = mapped_column(String(40))

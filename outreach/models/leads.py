@@ -57,6 +57,7 @@ class Lead(Table):
     merged_into: Mapped[int | None] = mapped_column(ForeignKey("lead.id"))
     person: Mapped[str | None] = mapped_column(String(200))
     email: Mapped[str | None] = mapped_column(String(320))
+    address_hash: Mapped[bytes | None] = mapped_column(index=True)  # of `email`, for whichever spelling
     phone: Mapped[str | None] = mapped_column(String(40))
     message: Mapped[str] = mapped_column(Text, default="")
     wanted_when: Mapped[str | None] = mapped_column(String(100))

@@ -218,3 +218,14 @@ def test_every_role_word_stands_as_it_is_compared() -> None:
 def test_the_kind_of_an_address_is_known_without_names() -> None:
     assert parse_address("info@firma.example").kind == "role"
     assert parse_address("jan@firma.example").kind == "personal"
+
+
+@pytest.mark.parametrize("text", ["INFO@Firma.example.", "<info@firma.example.>", "info@firma.example.;"])
+def test_the_root_dot_of_a_domain_is_taken_off(text: str) -> None:
+    assert parse_address(text).address == "info@firma.example"
+
+
+def test_more_than_a_root_dot_is_still_a_typing_error() -> None:
+    for text in ("info@firma.example..", "info.@firma.example", "info@.firma.example"):
+        with pytest.raises(AddressError):
+            parse_address(text)

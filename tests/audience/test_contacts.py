@@ -80,6 +80,7 @@ def _correspond(session: Session, app: App) -> None:
                 id=number, company_name="Jansen", enterprise_id=enterprise.id, channel=Channel.FORM,
                 evidence=Evidence.NONE, person="Somebody", email=email, phone="09", message="Call me",
                 happened_at=now, created_at=now, created_by="x",
+                address_hash=hash_address(app.suppression_key, email),
             )
         )  # fmt: skip
         mail = OutboxMail(

@@ -57,6 +57,7 @@ def call(app: App, w: World, given: LeadForm, at: datetime = NOW, **more: Any) -
         links=app.links,
         settings=app.settings,
         now=NOW,
+        suppression_key=app.suppression_key,
         **more,
     )
 
@@ -145,15 +146,6 @@ def test_a_mailbox_of_several_companies_names_none_of_them(app: App) -> None:
         assert receive(app, w, form(service, email="boekhouder@kantoor.example")).company_id is None
 
 
-def test_the_address_is_found_without_the_suppression_key_too(both: App) -> None:
-    with world(both) as w:
-        service, company, _, _ = shown(w)
-        lead = receiving.receive(
-            w.session, form(service), code=None, channel=Channel.FORM, links=both.links, settings=both.settings, now=NOW
-        )
-        assert lead.company_id == company.id
-
-
 def test_a_double_is_merged_and_keeps_the_strongest_evidence_and_every_word(both: App) -> None:
     with world(both) as w:
         service, _, campaign, link = shown(w)
@@ -168,6 +160,26 @@ def test_a_double_is_merged_and_keeps_the_strongest_evidence_and_every_word(both
         subjects = [mail["Subject"] for mail in mails(w)]
         assert [subject.split(" ")[0] for subject in subjects] == ["Nieuw", "Aanvulling", "Aanvulling"]
         assert "En ook dit." in mails(w)[1].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+def test_a_stranger_with_our_number_changes_nothing_about_the_first_lead(app: App) -> None:
+    with world(app) as w:
+        service, company, _, link = shown(w)
+        number = company.enterprise_number
+        first = receive(app, w, form(service, enterprise_number=number))
+        before = (first.evidence, first.campaign_id, first.link_id, first.service_id)
+        forged = form(service, enterprise_number=number, email="dan@stranger.example", message="Van Dan")
+        double = receive(app, w, forged, link.code)
+        assert (double.stage, double.merged_into, double.evidence) == (LeadStage.MERGED, first.id, Evidence.CODE)
+        assert (first.evidence, first.campaign_id, first.link_id, first.service_id) == before
+
+
+def test_a_double_is_known_by_its_address_in_whatever_spelling(app: App) -> None:
+    with world(app) as w:
+        service = w.service(w.enterprise())
+        first = receive(app, w, form(service, email="jan@bücher.example"))
+        second = receive(app, w, form(service, email="JAN@xn--bcher-kva.example", company_name="Anders"))
+        assert second.merged_into == first.id
 
 
 def test_a_button_pressed_twice_makes_one_notice(both: App) -> None:

@@ -105,7 +105,14 @@ def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
     form = LeadForm(service_id=world.service_id, company_name="Peeters", email="els@peeters.example", message="Hoi")
     with app.database.writing() as session:
         lead = receiving.receive(
-            session, form, code=None, links=app.links, settings=app.settings, now=app.now(), simulated=True
+            session,
+            form,
+            code=None,
+            links=app.links,
+            settings=app.settings,
+            now=app.now(),
+            simulated=True,
+            suppression_key=app.suppression_key,
         )
         lead_page = app.links.lead(lead.id)
     pages = (

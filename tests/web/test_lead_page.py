@@ -25,7 +25,13 @@ def lead(app: App, world: World) -> int:
     )
     with app.database.writing() as session:
         made = receiving.receive(
-            session, form, code=CODES[0], links=app.links, settings=app.settings, now=app.now(), simulated=False
+            session,
+            form,
+            code=CODES[0],
+            links=app.links,
+            settings=app.settings,
+            now=app.now(),
+            suppression_key=app.suppression_key,
         )
         return made.id
 

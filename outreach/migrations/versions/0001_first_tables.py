@@ -160,6 +160,7 @@ def upgrade() -> None:
         "installation",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("instance_id", sa.String(length=32), nullable=False),
+        sa.Column("generation", sa.String(length=32), nullable=True),
         sa.Column("key_canary", sa.LargeBinary(16), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("id = 1", name="ck_installation_single"),
@@ -171,6 +172,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=120), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("recipient", sa.String(length=320), nullable=False),
+        sa.Column("address_hash", sa.LargeBinary(16), nullable=True),
         sa.Column("message", sa.LargeBinary(), nullable=False),
         sa.Column(
             "status",
@@ -202,6 +204,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key"),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outbox_address_hash"), ["address_hash"], unique=False)
         batch_op.create_index("ix_outbox_status", ["status", "retry_at"], unique=False)
 
     op.create_table(
@@ -635,12 +638,12 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_delivery_address_status", ["address_hash", "status", "sent_at", "status_at"], unique=False
+            "ix_delivery_address_status", ["address_hash", "status", "sent_at", "status_at", "campaign_id"], unique=False
         )
         batch_op.create_index("ix_delivery_campaign_status", ["campaign_id", "status", "retry_at"], unique=False)
         batch_op.create_index("ix_delivery_cohort", ["cohort_id"], unique=False)
         batch_op.create_index(
-            "ix_delivery_company_status", ["company_id", "status", "sent_at", "status_at"], unique=False
+            "ix_delivery_company_status", ["company_id", "status", "sent_at", "status_at", "campaign_id"], unique=False
         )
         batch_op.create_index("ix_delivery_contact_status", ["contact_id", "status", "sent_at"], unique=False)
         batch_op.create_index(
@@ -735,6 +738,7 @@ def upgrade() -> None:
         sa.Column("merged_into", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("person", sa.String(length=200), nullable=True),
         sa.Column("email", sa.String(length=320), nullable=True),
+        sa.Column("address_hash", sa.LargeBinary(16), nullable=True),
         sa.Column("phone", sa.String(length=40), nullable=True),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("wanted_when", sa.String(length=100), nullable=True),
@@ -771,6 +775,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("import_key"),
     )
     with op.batch_alter_table("lead", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_lead_address_hash"), ["address_hash"], unique=False)
         batch_op.create_index(batch_op.f("ix_lead_campaign_id"), ["campaign_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_lead_company_id"), ["company_id"], unique=False)
         batch_op.create_index("ix_lead_enterprise", ["enterprise_id", "stage"], unique=False)
