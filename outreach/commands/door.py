@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -85,15 +86,42 @@ def print_json(data: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Print a table; in a pipe it is as wide as its content, without colour."""
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else 240, highlight=False)
+    """Print a table, numbers to the right; in a pipe it is as wide as COLUMNS says, else as its content."""
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in columns:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    console.print(table)
+    lines = [list(row) for row in rows]
+    numeric = [_is_numeric(line[place] for line in lines) for place in range(len(columns))]
+    for name, right in zip(columns, numeric, strict=True):
+        table.add_column(name, justify="right" if right else "left")
+    counted = [right and name not in _IDENTIFIERS for name, right in zip(columns, numeric, strict=True)]
+    for line in lines:
+        table.add_row(*(_cell(cell, grouped) for cell, grouped in zip(line, counted, strict=True)))
+    Console(width=_width(), highlight=False).print(table)
+
+
+_NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?%?")
+_IDENTIFIERS = ("id", "contact", "touch")  # numbers to be typed again, as they are
+_ENDLESS = 10_000
+
+
+def _is_numeric(cells: Iterable[Any]) -> bool:
+    filled = [cell for cell in cells if cell is not None and cell != ""]
+    return bool(filled) and all(
+        _NUMBER.fullmatch(cell) if isinstance(cell, str) else isinstance(cell, int | float) for cell in filled
+    )
+
+
+def _cell(cell: Any, grouped: bool) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:,}" if grouped and isinstance(cell, int) else escape(str(cell))
+
+
+def _width() -> int | None:
+    """Return the width of tables, None for the terminal's own."""
+    if sys.stdout.isatty():
+        return None
+    told = os.environ.get("COLUMNS", "")
+    return int(told) if told.isdecimal() and int(told) > 0 else _ENDLESS
 
 
 def escape(text: str) -> str:

@@ -9,8 +9,10 @@ import click
 from outreach.commands.door import Door, json_option, print_json, print_table
 from outreach.reports import exports, tables
 from outreach.reports.campaigns import CampaignsReport, report
+from outreach.reports.clicks import ClickRow
 
 SHOWN_CLICKS = 25
+SECTOR_WIDTH, NAME_WIDTH = 28, 30
 
 
 @click.group()
@@ -27,7 +29,7 @@ def command() -> None:
 def campaign(door: Door, names: tuple[str, ...], as_json: bool, csv_file: Path | None, xlsx_file: Path | None) -> None:
     """Show what one or several campaigns led to: funnel, reasons of skips, clicks, leads by evidence."""
     with door.open() as app, app.database.reading() as session:
-        figures = report(session, names)
+        figures = report(session, names, min_cohort=app.settings.tracking.min_cohort)
     if csv_file:
         exports.write_csv(csv_file, tables.LONG_COLUMNS, tables.long_rows(figures))
     if xlsx_file:
@@ -48,9 +50,32 @@ def _print(figures: CampaignsReport) -> None:
         click.echo(f"{each.name}: {each.title} ({each.status}{frozen}){' SIMULATED' if each.simulated else ''}")
     for sheet in tables.side_by_side(figures):
         print_table(sheet.header, sheet.rows, title=sheet.name)
-    sheet = tables.click_sheet(figures)
-    hit = [row for row in sheet.rows if row[-1]]
-    print_table(sheet.header, hit[:SHOWN_CLICKS], title="clicks")
-    if len(sheet.rows) > len(hit[:SHOWN_CLICKS]):
-        more = len(sheet.rows) - len(hit[:SHOWN_CLICKS])
-        click.echo(f"{more} more rows, mostly without hits: --json, --csv and --xlsx hold them all")
+    rows = [(each.name, row) for each in figures.campaigns for row in each.figures.clicks]
+    hit = [(name, row) for name, row in rows if row.raw][:SHOWN_CLICKS]
+    several = len(figures.campaigns) > 1
+    columns = (*(("campaign",) if several else ()), *tables.CLICK_COLUMNS)
+    print_table(columns, [(*((name,) if several else ()), *_narrow(row)) for name, row in hit], title="clicks")
+    if more := len(rows) - len(hit):
+        click.echo(f"{more:,} more rows, mostly without hits: --json, --csv and --xlsx hold them all")
+
+
+def _narrow(row: ClickRow) -> tuple[str | int, ...]:
+    """Return a row with its texts cut for the terminal; files hold them whole."""
+    return (
+        row.province,
+        short(row.sector, SECTOR_WIDTH),
+        short(row.service, NAME_WIDTH),
+        short(row.enterprise, NAME_WIDTH),
+        row.recipients,
+        row.human,
+        row.raw,
+    )
+
+
+def short(text: str, width: int) -> str:
+    """Cut a text at a word, so that it fits with its ellipsis; a single long word is cut through."""
+    if len(text) <= width:
+        return text
+    cut = text[: width - 1]
+    kept = cut.rsplit(" ", 1)[0] if " " in cut[2:] and text[width - 1] != " " else cut
+    return f"{kept.rstrip(' ,;:-')}…"

@@ -95,14 +95,17 @@ class CampaignsReport:
     total: Figures
 
 
-def report(session: Session, names: Sequence[str]) -> CampaignsReport:
-    """Return the figures of the named campaigns, in their order, each once; NotFound lists what there is."""
+def report(session: Session, names: Sequence[str], *, min_cohort: int) -> CampaignsReport:
+    """Return the figures of the named campaigns, in their order, each once; NotFound lists what there is.
+
+    No click row stands for fewer than `min_cohort` companies, unless the whole campaign does.
+    """
     _one_moment(session)
     campaigns = _named(session, names)
     ids = [campaign.id for campaign in campaigns]
     statuses = _statuses(session, ids)
     companies = _companies(session, ids)
-    clicks = clicks_of(session, ids)
+    clicks = clicks_of(session, ids, min_cohort=min_cohort)
     leads = _leads(session, ids)
     unsubscribed = _unsubscribed(session, ids)
     reports = []

@@ -17,6 +17,8 @@ WHOLE = "hele campagne"
 SEVERAL_PROVINCES, SEVERAL_SECTORS = "meerdere provincies", "meerdere sectoren"
 UNKNOWN = "onbekend"
 OTHER_LINKS = "andere links"
+# Cohorts of which too few companies were reached in the end, in one row, whatever service was shown.
+TOO_FEW, ALL_LINKS = "te weinig bedrijven", "alle links"
 
 
 @dataclass(frozen=True)
@@ -44,23 +46,58 @@ class ClickRow:
         return self.province, self.sector, self.service_slug
 
 
-def clicks_of(session: Session, campaign_ids: list[int]) -> dict[int, list[ClickRow]]:
-    """Return the rows of each campaign: one for every service that was shown, with or without hits."""
+def clicks_of(session: Session, campaign_ids: list[int], *, min_cohort: int) -> dict[int, list[ClickRow]]:
+    """Return the rows of each campaign: one for every service that was shown, with or without hits.
+
+    Cohorts of which fewer than `min_cohort` companies were reached share one row per campaign, without service; with
+    them goes the next smallest, if they are too few together, so that subtracting the others gives no company away.
+    """
     places = _places(session, campaign_ids)
     services = _services(session)
+    sent = _sent(session, campaign_ids)
+    cohortless = _cohortless(session, campaign_ids)
+    hidden = {each: _too_few(session, each, each in cohortless, min_cohort) for each in campaign_ids}
     found: dict[int, list[ClickRow]] = {each: [] for each in campaign_ids}
 
-    def blank(cohort_id: int | None, service_id: int | None) -> ClickRow:
+    def blank(campaign_id: int, cohort_id: int | None, service_id: int | None) -> ClickRow:
+        if cohort_id in hidden[campaign_id]:
+            return _TOO_FEW_ROW
         place = places.get(cohort_id, _WHOLE_PLACE) if cohort_id else _WHOLE_PLACE
         return ClickRow(*place, *(services.get(service_id, _NO_SERVICE) if service_id else _NO_SERVICE), 0, 0, 0, 0)
 
-    for campaign_id, cohort_id, shown_id, recipients in _shown(session, campaign_ids):
-        found[campaign_id].append(replace(blank(cohort_id, shown_id), recipients=recipients))
-    for campaign_id, cohort_id, service_id, kind, simulated, count in _hits(session, campaign_ids):
+    for campaign_id, together in hidden.items():
+        if together:
+            found[campaign_id].append(replace(_TOO_FEW_ROW, recipients=sum(sent.get(each, 0) for each in together)))
+    for campaign_id, cohort_id, shown_id in _shown(session, campaign_ids):
+        if cohort_id not in hidden[campaign_id]:
+            linked = None if campaign_id in cohortless else cohort_id
+            row = replace(blank(campaign_id, linked, shown_id), recipients=sent.get(cohort_id, 0))
+            found[campaign_id].append(row)
+    for campaign_id, linked_id, service_id, kind, simulated, count in _hits(session, campaign_ids):
         human, played = count if kind is HitKind.HUMAN else 0, count if simulated else 0
-        row = replace(blank(cohort_id, service_id), human=human, raw=count, simulated=played)
+        row = replace(blank(campaign_id, linked_id, service_id), human=human, raw=count, simulated=played)
         found[campaign_id].append(row)
     return {campaign_id: merged(rows) for campaign_id, rows in found.items()}
+
+
+def _too_few(session: Session, campaign_id: int, cohortless: bool, minimum: int) -> set[int | None]:
+    """Return the cohorts to be shown as one, with None (links of the whole campaign) if that is all of them."""
+    reached = func.count(Delivery.company_id.distinct())
+    arrived = (Delivery.cohort_id == Cohort.id) & (Delivery.status == DeliveryStatus.SENT)
+    query = select(Cohort.id, reached).join(Delivery, arrived, isouter=True).where(Cohort.campaign_id == campaign_id)
+    companies = {row[0]: int(row[1]) for row in session.execute(query.group_by(Cohort.id))}
+
+    def together(cohorts: Iterable[int]) -> int:
+        sent = select(reached).where(Delivery.cohort_id.in_(cohorts), Delivery.status == DeliveryStatus.SENT)
+        return session.scalar(sent) or 0
+
+    if cohortless:
+        return {None, *companies} if together(companies) < minimum else set()
+    hidden = {cohort for cohort, count in companies.items() if count < minimum}
+    others = sorted(companies.keys() - hidden, key=lambda cohort: (companies[cohort], cohort))
+    if hidden and others and together(hidden) < minimum:
+        hidden.add(others.pop(0))
+    return {None, *hidden} if hidden and not others else {*hidden}
 
 
 def merged(rows: Iterable[ClickRow]) -> list[ClickRow]:
@@ -85,6 +122,7 @@ def _sum(one: ClickRow, other: ClickRow) -> ClickRow:
 Place = tuple[str | None, str, str | None, str]
 _WHOLE_PLACE: Place = (None, WHOLE, None, WHOLE)
 _NO_SERVICE: tuple[str | None, str, str] = (None, OTHER_LINKS, "")
+_TOO_FEW_ROW = ClickRow(None, TOO_FEW, None, TOO_FEW, None, ALL_LINKS, "", 0, 0, 0, 0)
 
 
 def _places(session: Session, campaign_ids: list[int]) -> dict[int, Place]:
@@ -116,20 +154,26 @@ def _services(session: Session) -> dict[int, tuple[str | None, str, str]]:
     return {service_id: (slug, name, enterprise) for service_id, slug, name, enterprise in session.execute(query)}
 
 
-def _shown(session: Session, campaign_ids: list[int]) -> Iterable[tuple[int, int | None, int, int]]:
-    """Yield campaign, the cohort that its links name, service, and to how many recipients it was shown."""
+def _shown(session: Session, campaign_ids: list[int]) -> list[tuple[int, int, int]]:
+    """Return campaign, cohort and service."""
     query = select(Exposure.campaign_id, Exposure.cohort_id, Exposure.service_id).where(
         Exposure.campaign_id.in_(campaign_ids)
     )
-    mailed = (
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+
+
+def _sent(session: Session, campaign_ids: list[int]) -> dict[int | None, int]:
+    """Count the mails sent by cohort."""
+    query = (
         select(Delivery.cohort_id, func.count())
-        .where(Delivery.campaign_id.in_(campaign_ids), Delivery.status == DeliveryStatus.SENT)
+        .where(
+            Delivery.campaign_id.in_(campaign_ids),
+            Delivery.status == DeliveryStatus.SENT,
+            Delivery.cohort_id.is_not(None),
+        )
         .group_by(Delivery.cohort_id)
     )
-    sent = {row[0]: row[1] for row in session.execute(mailed)}
-    cohortless = _cohortless(session, campaign_ids)
-    for campaign_id, cohort_id, service_id in session.execute(query):
-        yield campaign_id, None if campaign_id in cohortless else cohort_id, service_id, sent.get(cohort_id, 0)
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _cohortless(session: Session, campaign_ids: list[int]) -> set[int]:

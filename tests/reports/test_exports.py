@@ -64,7 +64,8 @@ def sent(project: Path) -> Path:
         for name in ("herfst", "winter"):
             campaign = w.campaign(name, simulated=name == "herfst")
             cohort = w.cohort(campaign, [service])
-            w.delivery(campaign, w.contact(w.company(name), f"ann@{name}.example"), cohort)
+            for who in ("ann", "bert"):
+                w.delivery(campaign, w.contact(w.company(f"{name} {who}"), f"{who}@{name}.example"), cohort)
             w.hits(w.link(campaign, cohort, service), human=2, scanner=1)
     app.close()
     return project
@@ -115,10 +116,46 @@ def test_csv_and_workbook_hold_every_figure_and_run_nothing(cli: Callable[..., A
         assert str(sheet["A1"].value).startswith("SIMULATED")
         assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n"}
     assert [cell.value for cell in book["funnel"][2]] == ["step", "herfst", "winter", "total"]
-    assert [cell.value for cell in book["funnel"][3]] == ["audience", 1, 1, 2]
+    assert [cell.value for cell in book["funnel"][3]] == ["audience", 2, 2, 4]
 
 
 def test_the_command_of_a_campaign_gives_the_same_report(cli: Callable[..., Any], sent: Path) -> None:
     direct = cli("report", "campaign", "herfst", "--json")
     through = cli("campaign", "report", "herfst", "--json")
     assert (through.code, through.out) == (direct.code, direct.out)
+
+
+def test_the_tables_of_a_terminal_cut_long_names_and_align_numbers(cli: Callable[..., Any], project: Path) -> None:
+    app = open_app(project)
+    with app.database.writing() as session:
+        w = World(session, app.suppression_key)
+        service = w.service(w.enterprise("Maatwerkbedrijf Noord-Limburg en omstreken"), "Archieven " + "scannen " * 9)
+        campaign = w.campaign("herfst")
+        cohort = w.cohort(campaign, [service], section="K")
+        for n in range(2):
+            w.delivery(campaign, w.contact(w.company(f"b{n}"), f"b{n}@b.example"), cohort)
+        w.hits(w.link(campaign, cohort, service), human=1234)
+    app.close()
+    lines = cli("report", "campaign", "herfst").out.splitlines()
+    (line,) = [line for line in lines if "Oost-Vlaanderen" in line]
+    _, place, sector, name, enterprise, *numbers, _ = line.split("│")
+    assert [part.strip() for part in (place, sector)] == ["Oost-Vlaanderen", "K Telecommunicatie…"]
+    assert [part.strip() for part in (name, enterprise)] == [
+        "Archieven scannen scannen…",
+        "Maatwerkbedrijf Noord-Limburg…",
+    ]
+    assert numbers == ["          2 ", " 1,234 ", " 1,234 "]
+    assert {len(row) for row in lines if row.startswith(("┏", "└", "│", "┃"))} >= {len(line)}
+
+
+def test_tables_in_a_pipe_are_as_wide_as_columns_says(
+    cli: Callable[..., Any], sent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    wide = cli("segment", "explain", sorted((sent / "segments").glob("*.yaml"))[0].stem)
+    assert wide.code == 0
+    frame = [line for line in wide.out.splitlines() if line[:1] in "┏┃┡│└"]
+    assert len({len(line) for line in frame}) == 1
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = cli("report", "campaign", "herfst").out
+    assert max(len(line) for line in narrow.splitlines() if line[:1] in "┏┃┡│└") <= 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from babel.messages.extract import extract_from_dir
 
 from outreach.models import CampaignStatus, Channel, DeliveryStatus, Evidence, HitKind, LeadStage, SkipReason
-from outreach.reports.clicks import OTHER_LINKS, SEVERAL_PROVINCES, SEVERAL_SECTORS, UNKNOWN, WHOLE
+from outreach.reports.clicks import ALL_LINKS, OTHER_LINKS, SEVERAL_PROVINCES, SEVERAL_SECTORS, TOO_FEW, UNKNOWN, WHOLE
 from outreach.web.pages import translations
 from outreach.web.site import MISTAKES
 from outreach.web.words import WORDS, word
@@ -26,7 +26,7 @@ def test_every_text_has_an_english_translation() -> None:
     english = translations("en")._catalog  # type: ignore[attr-defined]
     known = {key[0] if isinstance(key, tuple) else key for key in english}
     wanted = texts() | {text for pair in MISTAKES.values() for text in pair}
-    wanted |= {OTHER_LINKS, SEVERAL_PROVINCES, SEVERAL_SECTORS, UNKNOWN, WHOLE}
+    wanted |= {ALL_LINKS, OTHER_LINKS, SEVERAL_PROVINCES, SEVERAL_SECTORS, TOO_FEW, UNKNOWN, WHOLE}
     assert wanted - known == set()
     assert known - wanted - {""} == set()
 

@@ -18,7 +18,7 @@ from outreach.campaigns import checking, life, previewing, progress, reviewing
 from outreach.campaigns.sources import Sources
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus
-from outreach.reports.campaigns import report
+from outreach.reports.campaigns import CampaignsReport, report
 from outreach.users import LoggedIn
 from outreach.web.door import Opened, Submitted, is_slug, page
 from outreach.web.guard import mail_headers
@@ -166,6 +166,10 @@ def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dic
         "spec": yaml.safe_dump(campaign.spec, allow_unicode=True, sort_keys=False),
         "checked": checked,
         "preview": preview,
-        "report": report(session, [campaign.name]) if campaign.frozen_at else None,
+        "report": _report(session, campaign, app) if campaign.frozen_at else None,
         "clicks_shown": CLICKS_SHOWN,
     }
+
+
+def _report(session: Session, campaign: Campaign, app: App) -> CampaignsReport:
+    return report(session, [campaign.name], min_cohort=app.settings.tracking.min_cohort)

@@ -31,7 +31,7 @@ def take_along(name: str, kind: Literal["csv", "xlsx", "json"], app: Opened, who
     if not is_slug(name):
         raise HTTPException(404)
     with app.database.reading() as session:
-        figures = report(session, [name])
+        figures = report(session, [name], min_cohort=app.settings.tracking.min_cohort)
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == "json":
         return JSONResponse(jsonable_encoder(tables.plain(figures)), headers=headers)
