@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outreach.errors import Refusal
+from outreach.formulas import neutral, original
 
 LINE, REASON = "_line", "_reason"
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_SHIELDED = re.compile(r"'+[=+\-@\t\r]")
 _ENDING = re.compile(r"\.rejects(?:\.\d+)?$")
 
 
@@ -39,7 +38,7 @@ def opener(headers: Sequence[str]) -> Callable[[list[str]], list[str]] | None:
     """Return the function that takes the apostrophes off the cells of a rejects file, None for any other file."""
     if not is_rejects_file(headers):
         return None
-    return lambda cells: [cell[1:] if _SHIELDED.match(cell) else cell for cell in cells]
+    return lambda cells: [original(cell) for cell in cells]
 
 
 def write(
@@ -70,15 +69,11 @@ def _text(headers: Sequence[str], rejects: Sequence[Reject], delimiter: str) -> 
     kept = [place for place, header in enumerate(headers) if header not in (LINE, REASON)]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
-    writer.writerow([LINE, REASON, *(_shield(headers[place]) for place in kept)])
+    writer.writerow([LINE, REASON, *(neutral(headers[place]) for place in kept)])
     for reject in sorted(rejects, key=lambda reject: reject.line):
         cells = reject.cells
         beyond = cells[len(headers) :]
         writer.writerow(
-            [reject.line, _shield(reject.reason), *(_shield(cells[place]) for place in kept), *map(_shield, beyond)]
+            [reject.line, neutral(reject.reason), *(neutral(cells[place]) for place in kept), *map(neutral, beyond)]
         )
     return buffer.getvalue()
-
-
-def _shield(cell: str) -> str:
-    return "'" + cell if _FORMULA.match(cell) else cell

@@ -26,8 +26,8 @@ def command() -> None:
 @command.command("list")
 @json_option
 @click.pass_obj
-def list_segments(door: Door, as_json: bool) -> None:
-    """List the segments of the project, faulty ones with what is wrong."""
+def list_segments(door: Door, as_json: bool) -> int:
+    """List the segments of the project, faulty ones with what is wrong; exit code 1 if there are such."""
     with door.open() as app:
         listed = [_listed(app.segments, name) for name in segments.available(app.segments)]
         if as_json:
@@ -36,6 +36,10 @@ def list_segments(door: Door, as_json: bool) -> None:
             click.echo(f"no segments yet: write one in {app.segments}, see docs/segments.md")
         else:
             print_table(["name", "title", "fault"], [(row["name"], row["title"], row["fault"]) for row in listed])
+    broken = [row["name"] for row in listed if row["fault"]]
+    if broken and not as_json:
+        click.echo(f"cannot be read: {', '.join(map(str, broken))}", err=True)
+    return 1 if broken else 0
 
 
 def _listed(folder: Path, name: str) -> dict[str, str | None]:

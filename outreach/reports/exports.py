@@ -19,11 +19,10 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from outreach.errors import Refusal
+from outreach.formulas import neutral
 
 Cell = str | int | float | bool | None
 
-# What spreadsheets take for the start of a formula, their full-width twins included; tab and CR hide one.
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _WIDEST = 60
 
 
@@ -35,11 +34,6 @@ class Sheet:
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = ()
-
-
-def neutral(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_STARTS) or text.lstrip().startswith(_STARTS) else text
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:

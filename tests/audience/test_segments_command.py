@@ -88,7 +88,19 @@ def test_list_shows_faulty_segments_too(app: App, project: Path, cli: Callable[.
     listed = {row["name"]: row for row in json.loads(cli("segment", "list", "--json").out)}
     assert listed["alle-bedrijven"]["title"] == "Alle bedrijven"
     assert "stuk.yaml:2: sectr: unknown name; did you mean 'sector'?" in listed["stuk"]["fault"]
+    ran = cli("segment", "list")
+    assert (ran.code, ran.err.strip()) == (1, "cannot be read: stuk")
+
+
+def test_a_file_whose_name_cannot_be_used_is_no_existing_segment(
+    app: App, project: Path, cli: Callable[..., Any]
+) -> None:
     assert cli("segment", "list").code == 0
+    (project / "segments" / "Mijn Lijst.yaml").write_text("title: Mijn lijst\n")
+    assert "Mijn Lijst" not in cli("segment", "count", "nergens").err
+    listed = cli("segment", "list")
+    assert listed.code == 1
+    assert "rename" in listed.out
 
 
 def test_the_schema_is_printed(app: App, cli: Callable[..., Any]) -> None:

@@ -94,6 +94,8 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_lines() -> None:
         ("sector: {version: 2017, codes: F}", "sector.version: Input should be '2008' or '2025'"),
         ("legal_form: bvv", "did you mean 'bv'?"),
         ("municipality: Kortrik", "did you mean 'Kortrijk'"),
+        ("municipality: Gnet", "did you mean 'Gent'"),
+        ("municipality: Xxxxxx", "write its Dutch name or its NIS code"),
         ("postcode: 8501-8400", "ends before it starts: write 8400-8501"),
         ("postcode: 999", "is no postcode: write 8500 or a range"),
         ("postcode: 8599", "'8599' is no postcode of Belgium"),

@@ -48,14 +48,18 @@ class Segment:
 
 
 def available(folder: Path) -> list[str]:
-    """Return the names of the segments in `folder`, whether they can be read or not."""
+    """Return the names of the segments in `folder`, whether they can be read or not; `load` refuses bad names."""
     return sorted(path.stem for path in folder.glob(f"*{SUFFIX}") if path.is_file())
 
 
 def load(folder: Path, name: str) -> Segment:
     """Read the segment `name`; NotFound lists what exists, FileRefused every fault of the file with its line."""
     if not _NAME.fullmatch(name):
-        raise Refusal(f"segment {name!r}: a name has lower-case letters, digits and hyphens, without folder or .yaml")
+        file = folder / f"{name}{SUFFIX}"
+        rename = f"; rename {file}" if name in available(folder) else ""
+        raise Refusal(
+            f"segment {name!r}: a name has lower-case letters, digits and hyphens, without folder or .yaml{rename}"
+        )
     file = folder / f"{name}{SUFFIX}"
     if not file.is_file():
         raise NotFound(_missing(folder, name))
@@ -83,6 +87,7 @@ def _missing(folder: Path, name: str) -> str:
     names = available(folder)
     if (folder / f"{name}.yml").is_file():
         return f"{folder / name}.yml: segments end in {SUFFIX}: rename the file"
+    names = [name for name in names if _NAME.fullmatch(name)]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     what = f"existing: {', '.join(names)}" if names else f"{folder} has none yet"

@@ -28,7 +28,8 @@ LONGEST = timedelta(days=3650)
 def known(text: str, names: Iterable[str], limit: int = 40) -> str:
     """Return what exists as the end of a refusal: the nearest names first, then the others up to `limit`."""
     names = sorted(names)
-    near = difflib.get_close_matches(text.casefold(), names, n=3, cutoff=0.6)
+    by_fold = {name.casefold(): name for name in names}
+    near = [by_fold[close] for close in difflib.get_close_matches(text.casefold(), by_fold, n=3, cutoff=0.6)]
     rest = [name for name in names if name not in near]
     hint = f"did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
     shown = ", ".join([*near, *rest][:limit])
@@ -66,8 +67,11 @@ def municipality(text: str) -> str:
     names = _municipalities()
     found = names.get(fold(text)) or (text if text in names.values() else None)
     if found is None:
-        near = [label for label in _municipality_labels() if fold(label)[:2] == fold(text)[:2]]
-        raise ValueError(f"{text!r} is no municipality; {known(text, near, limit=12)}")
+        near = difflib.get_close_matches(fold(text), names, n=3, cutoff=0.6)
+        alike = [label for label in _municipality_labels() if fold(label) in near or fold(label)[:2] == fold(text)[:2]]
+        if not alike:
+            raise ValueError(f"{text!r} is no municipality: write its Dutch name or its NIS code")
+        raise ValueError(f"{text!r} is no municipality; {known(text, alike, limit=12)}")
     return found
 
 
