@@ -21,7 +21,7 @@ from outreach.emails.templates import TemplateSource
 from outreach.errors import Refusal
 
 _POSITION = re.compile(r"position (\d+):\d+")
-_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 _GAPS = re.compile(r"\n{4,}")
 _SUBJECTS = 16
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -21,14 +20,12 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.loaders import FunctionLoader
 from jinja2.runtime import LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
+from jinja2.tests import TESTS
 from markupsafe import Markup, escape
 
+from outreach.emails.budget import MAX_OUTPUT, Bound, Budget, cost_of
+
 MAX_SOURCE = 256 * 1024
-MAX_OUTPUT = 1024 * 1024
-MAX_STEPS = 20_000
-# What may pass through texts kept on the way, each counted where it arises and again where it is put out.
-MAX_HANDLED = 4 * MAX_OUTPUT
 MAX_LOOP_DEPTH = 4
 
 # Whatever a template's own code can raise: Jinja lets Python's errors through, of compiling too.
@@ -44,41 +41,6 @@ _URL_ATTRIBUTES = {"href", "src", "background-url", "action"}
 _REFUSED_NODES = (nodes.ScopedEvalContextModifier, nodes.EvalContextModifier)
 
 
-class Budget(threading.local):
-    """What a render may still put out and call, per thread."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Start a new render."""
-        self.left, self.steps = MAX_HANDLED, MAX_STEPS
-
-    def step(self, count: int) -> None:
-        """Take calls or rounds of a loop off the budget."""
-        self.steps -= count
-        if self.steps < 0:
-            raise SecurityError(f"the template takes more than {MAX_STEPS} steps")
-
-    def rounds(self, value: Any, size: int) -> list[Any]:
-        """Give what a loop of that many characters goes over, counted beforehand: loops in loops multiply."""
-        items = list(value)
-        self.step(len(items) + 1)
-        self.handle(len(items) * size)
-        return items
-
-    def spend(self, value: Any) -> Any:
-        """Take the size of a value off the budget and hand the value on."""
-        self.handle(len(value) if isinstance(value, str) else 8)
-        return value
-
-    def handle(self, size: int) -> None:
-        """Take so many characters off the budget."""
-        self.left -= size
-        if self.left < 0:
-            raise SecurityError(f"the template handles more than {MAX_HANDLED // 1024} KB of text")
-
-
 class TemplateEnvironment(ImmutableSandboxedEnvironment):
     """Jinja without anything that reaches the server or never ends."""
 
@@ -87,12 +49,12 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self, load: Callable[[str], tuple[str, str, None] | None], *, html: bool, mark: bool = False) -> None:
         self.budget = Budget()
         self.mark = mark
-        self.sizes: dict[str, int] = {}
+        self.costs: dict[str, int] = {}
         super().__init__(
             loader=FunctionLoader(load),
             undefined=StrictUndefined,
             autoescape=html,
-            finalize=self.budget.spend,
+            finalize=self.budget.text,
             extensions=[_Places, _Marks] if html else [_Marks],
             keep_trailing_newline=True,
             trim_blocks=True,
@@ -101,10 +63,15 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             auto_reload=False,
         )
         self.globals.clear()
-        self.filters = {name: FILTERS[name] for name in _FILTERS.split()}
-        self.filters |= {"wrap": wrap, "in_attribute": in_attribute, "in_url": in_url, "in_mail_url": in_mail_url}
-        self.filters |= {"bounded": self.budget.spend, "rounds": self.budget.rounds, "join": self._join}
-        self.tests = {name: self.tests[name] for name in _TESTS.split()}
+        filters: dict[str, Callable[..., Any]] = {name: FILTERS[name] for name in _FILTERS.split()}
+        filters |= {"in_attribute": in_attribute, "in_url": in_url, "in_mail_url": in_mail_url}
+        filters |= {"wrap": self._wrap, "join": self._join, "striptags": self._striptags}
+        filters |= {"sum": _sum, "round": _round}
+        self.filters = {name: self.budget.counted(name, function) for name, function in filters.items()}
+        self.filters |= {"bounded": self.budget.spend, "as_text": self.budget.text}
+        self.filters |= {"rounds": self.budget.rounds, "work": self.budget.work}
+        tests: dict[str, Any] = {**TESTS}
+        self.tests = {name: self.budget.counted(name, tests[name]) for name in _TESTS.split()}
 
     def generate(self, name: str, values: Mapping[str, object]) -> str:
         """Render a template, counting its output while it comes."""
@@ -126,7 +93,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         """Count what is included: parts that include each other many times over double their work too."""
         template = super().get_template(name, parent, globals)
         self.budget.step(1)
-        self.budget.handle(self.sizes.get(template.name or "", 0))
+        self.budget.handle(self.costs.get(template.name or "", 0))
         return template
 
     def is_safe_callable(self, obj: Any) -> bool:
@@ -142,8 +109,13 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Count the calls and what they carry: macros that call each other double their work at every level."""
         self.budget.step(1)
+        owner = getattr(obj, "__self__", None)
+        size = len(owner) if isinstance(owner, str) else 0
+        self.budget.handle(size)
         for value in (*args, *kwargs.values()):
             self.budget.spend(value)
+            # `strip(…)` looks each character up among those given.
+            self.budget.handle(size * len(value) if isinstance(value, str) else 0)
         return self.budget.spend(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -155,44 +127,48 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         if len(source) > MAX_SOURCE:
             raise TemplateSyntaxError(f"the file is over {MAX_SOURCE // 1024} KB", 1, name, filename)
-        self.sizes[name or ""] = len(source)
         try:
             tree = super()._parse(source, name, filename)
             _refuse_endless(tree, name, filename)
-            bounded: nodes.Template = _Bound().visit(tree)
+            self.costs[name or ""] = cost_of(tree)
+            bounded: nodes.Template = Bound().visit(tree)
             return bounded
         except RecursionError:
             raise TemplateSyntaxError("expressions are nested too deep", 1, name, filename) from None
 
     def _join(self, value: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
         parts = [self.getattr(item, attribute) if attribute else item for item in value]
-        self.budget.spend("".join(map(str, parts)))
-        for _ in parts:
-            self.budget.spend(str(separator))
+        for part in parts:
+            self.budget.text(part)
+        self.budget.text(separator)
+        self.budget.handle(len(str(separator)) * len(parts))
         if self.autoescape:
             return escape(separator).join(parts)
         return str(separator).join(map(str, parts))
 
+    def _wrap(self, value: str, width: int = 72, indent: int = 0) -> str:
+        # Each line is wrapped by itself, which takes longer than its characters tell.
+        text = str(value)
+        self.budget.handle(3 * len(text) + 200 * text.count("\n"))
+        return wrap(text, width, indent)
 
-class _Bound(NodeTransformer):
-    """Send every loop and every assigned value past the budget: `{% set x = x ~ x %}` doubles a text at each line."""
-
-    def visit_Assign(self, node: nodes.Assign) -> nodes.Node:
-        node.node = _filtered(node.node, "bounded")
-        return node
-
-    def visit_With(self, node: nodes.With) -> nodes.Node:
-        node.values = [_filtered(value, "bounded") for value in node.values]
-        return self.generic_visit(node)
-
-    def visit_For(self, node: nodes.For) -> nodes.Node:
-        size = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
-        node.iter = _filtered(node.iter, "rounds", nodes.Const(size))
-        return self.generic_visit(node)
+    def _striptags(self, value: str) -> str:
+        text = str(value)
+        # The library copies the rest of the text for every comment.
+        self.budget.handle(len(text) * text.count("<!--"))
+        return Markup(text).striptags()  # noqa: S704
 
 
-def _filtered(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
-    return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
+def _sum(value: Iterable[Any], attribute: None = None, start: float = 0) -> float:
+    if attribute is not None or not all(isinstance(number, (int, float)) for number in (start, *value)):
+        raise SecurityError("'sum' is for numbers only, without attribute")
+    return sum(value, start)
+
+
+def _round(value: float, precision: int = 0, method: str = "common") -> float:
+    if not -10 <= precision <= 10:
+        raise SecurityError("'round' takes a precision from -10 to 10")
+    return FILTERS["round"](value, precision, method)  # type: ignore[no-any-return]
 
 
 def _refuse_endless(tree: nodes.Template, name: str | None, filename: str | None) -> None:
@@ -264,7 +240,7 @@ class _Marks(Extension):
                 yield token
 
 
-MARK = re.compile("\ue000([^\ue001]*):(\\d+)\ue001")
+MARK = re.compile("\ue000([^\ue000\ue001]*):(\\d+)\ue001")
 
 
 def mark(file: str, line: int) -> str:
