@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from jinja2 import Environment, FileSystemLoader
 
+from outreach.belgium.calendar import BRUSSELS
 from outreach.demo.inbox import PAGE, Mailbox, parse
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'"
@@ -24,6 +26,7 @@ def create_inbox(mailbox: Mailbox) -> FastAPI:
     """Return the pages of `mailbox`."""
     app = FastAPI(title="outreach inbox", docs_url=None, redoc_url=None, openapi_url=None)
     pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True)
+    pages.filters |= {"mails": _mails, "moment": _moment}
 
     def page(name: str, status: int = 200, **values: object) -> HTMLResponse:
         text = pages.get_template(name).render(**values)
@@ -43,7 +46,8 @@ def create_inbox(mailbox: Mailbox) -> FastAPI:
             return page("missing.html", 404)
         kept, raw = found
         message = parse(raw)
-        return page("mail.html", mail=kept, headers=message.items(), text=_body(message, "plain"))
+        bodies = {"text": _body(message, "plain"), "html": _body(message, "html")}
+        return page("mail.html", mail=kept, headers=message.items(), **bodies)
 
     @app.get("/mail/{id}/html")
     def html(id: int) -> HTMLResponse:
@@ -60,6 +64,15 @@ def create_inbox(mailbox: Mailbox) -> FastAPI:
         return PlainTextResponse(found[1], headers={"X-Content-Type-Options": "nosniff"})
 
     return app
+
+
+def _mails(count: int) -> str:
+    return "1 mail" if count == 1 else f"{count:,} mails".replace(",", ".")
+
+
+def _moment(at: datetime) -> str:
+    local = at.astimezone(BRUSSELS)
+    return f"{local.day}/{local.month} {local:%H:%M:%S}"
 
 
 def _body(message: EmailMessage, subtype: str) -> str | None:
