@@ -47,6 +47,12 @@ def record(session: Session, key: bytes, *, now: datetime) -> None:
     session.flush()
 
 
+def take_back(session: Session, key: bytes) -> None:
+    """Forget the latest attempt under a key: it was no wrong one."""
+    latest = select(func.max(Attempt.id)).where(Attempt.key == key).scalar_subquery()
+    session.execute(delete(Attempt).where(Attempt.id == latest))
+
+
 def forget(session: Session, key: bytes) -> None:
     """Forget the attempts under a key: the right password wipes out the wrong ones."""
     session.execute(delete(Attempt).where(Attempt.key == key))

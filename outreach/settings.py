@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from email.utils import parseaddr
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -56,6 +57,14 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
+def _proxy_address(value: str) -> str:
+    try:
+        return str(ip_network(value) if "/" in value else ip_address(value))
+    except ValueError:
+        raise ValueError("must be an IP address or network such as 10.0.0.2 or 10.0.0.0/24") from None
+
+
+ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Line = Annotated[str, AfterValidator(_one_line)]
@@ -66,10 +75,15 @@ class DatabaseSettings(Section):
 
 
 class SiteSettings(Section):
+    name: Line = Field("Werk dat past", description="Name over the mails and the pages: the mark of the newsletter")
+    tagline: Line = Field("bedrijven en maatwerk, dicht bij elkaar", description="Line under that name; empty = none")
     url: WebAddress = Field("http://127.0.0.1:8000", description="Where companies reach the public pages")
     host: str = Field("127.0.0.1", description="Address that `outreach up` listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port that `outreach up` listens on")
     staff_language: Literal["nl", "en"] = Field("nl", description="Language of the staff pages")
+    trusted_proxies: list[ProxyAddress] = Field(
+        [], description="Addresses or networks of proxies of ours; only these are believed about who visits"
+    )
 
 
 class SenderSettings(Section):
@@ -199,8 +213,12 @@ def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], A
         known = field.annotation.model_fields if field is not None and field.annotation is not None else {}
         if name not in known:
             raise Refusal(f"environment: {variable} is no setting; known: {', '.join(known_variables())}")
-        found[section, name] = value.split(",") if name == "reminder_days" else value
+        found[section, name] = _as_list(value) if get_origin(known[name].annotation) is list else value
     return found
+
+
+def _as_list(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def known_variables() -> list[str]:

@@ -24,6 +24,7 @@ MIN_PASSWORD = 12
 MAX_PASSWORD = 1000  # argon2 hashes any length; nobody types a megabyte
 LASTS = timedelta(hours=12)
 
+ADDING = "`outreach user add EMAIL --name NAME --role team`"
 _HASHER = PasswordHasher()
 _ADDRESS = re.compile(r"[^@\s<>\"']{1,64}@[^@\s<>\"']{1,250}")
 
@@ -64,6 +65,11 @@ def listed(session: Session) -> list[User]:
     return list(session.scalars(select(User).order_by(User.email)))
 
 
+def team(session: Session) -> list[User]:
+    """Return who may act for the team, by address."""
+    return [user for user in listed(session) if user.role is Role.TEAM and user.disabled_at is None]
+
+
 def find(session: Session, email: str) -> User:
     """Return the user with this address; NotFound names those there are."""
     address = _normalised(email)
@@ -72,6 +78,19 @@ def find(session: Session, email: str) -> User:
         known = ", ".join(session.scalars(select(User.email).order_by(User.email).limit(20))) or "none yet"
         raise NotFound(f"{address} is no user; users: {known}")
     return user
+
+
+def acting(session: Session, who: str) -> User:
+    """Return the enabled user of the team whom `who` names: an address, or a name or local part that only one has."""
+    wanted, known = _normalised(who), team(session)
+    found = [user for user in known if user.email == wanted]
+    found = found or [user for user in known if wanted in (user.email.partition("@")[0], user.name.casefold())]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(user.email for user in found or known) or "none yet"
+    if found:
+        raise Refusal(f"{who!r} names {len(found)} users: say which by the address: {names}")
+    raise NotFound(f"{who!r} is no user of the team; users: {names}. To add one: {ADDING}")
 
 
 def set_password(session: Session, email: str, password: str) -> None:

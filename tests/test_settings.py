@@ -28,7 +28,7 @@ def test_an_unknown_name_is_refused_with_line_and_known_names(tmp_path: Path) ->
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileRefused) as refused:
         load_settings(write(tmp_path, '[relay]\nport = 99999\n[site]\nurl = "ftp://x"\n[nothing]\n'), {})
-    assert [complaint.line for complaint in refused.value.complaints] == [4, 2, 5]
+    assert [complaint.line for complaint in refused.value.complaints] == [2, 4, 5]
 
 
 def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -38,9 +38,19 @@ def test_broken_toml_is_refused_with_its_line(tmp_path: Path) -> None:
 
 def test_the_environment_overrules_the_file(tmp_path: Path) -> None:
     folder = write(tmp_path, '[relay]\nhost = "localhost"\nport = 25\n')
-    settings = load_settings(folder, {"OUTREACH_RELAY__PORT": "2525", "OUTREACH_LEADS__REMINDER_DAYS": "2,5"})
+    variables = {"OUTREACH_RELAY__PORT": "2525", "OUTREACH_LEADS__REMINDER_DAYS": "2,5"}
+    variables |= {"OUTREACH_SITE__TRUSTED_PROXIES": "10.0.0.2, 10.1.0.0/16"}
+    settings = load_settings(folder, variables)
     assert settings.relay.port == 2525
     assert settings.leads.reminder_days == [2, 5]
+    assert settings.site.trusted_proxies == ["10.0.0.2", "10.1.0.0/16"]
+
+
+def test_a_proxy_is_named_by_its_address(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, ""), {}).site.trusted_proxies == []
+    assert load_settings(tmp_path, {"OUTREACH_SITE__TRUSTED_PROXIES": ""}).site.trusted_proxies == []
+    with pytest.raises(FileRefused, match="IP address or network"):
+        load_settings(write(tmp_path, '[site]\ntrusted_proxies = ["*"]\n'), {})
 
 
 def test_a_misspelt_variable_is_refused(tmp_path: Path) -> None:

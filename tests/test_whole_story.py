@@ -17,11 +17,12 @@ import pytest
 import uvicorn
 from conftest import Ran
 
-from outreach import jobs
+from outreach import jobs, users
 from outreach.app import App, open_app
 from outreach.belgium.numbers import format_enterprise_number, make_enterprise_number
 from outreach.demo.inbox import Mailbox, free_port, running_inbox
 from outreach.demo.recipients import hidden_fields, opt_out_address
+from outreach.models import Role
 from outreach.web.site import create_site
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -140,9 +141,17 @@ def write_files(project: Path, send_at: datetime) -> None:
     (project / "voorjaar.yaml").write_text(CAMPAIGN.format(send_at=local, service="groenonderhoud"))
 
 
+def add_users(app: App) -> None:
+    with app.database.writing() as session:
+        for name in ("ann", "bert"):
+            email, password = f"{name}@federatie.example", "een heel lang wachtwoord"
+            users.add(session, email, name=name.title(), role=Role.TEAM, password=password, now=app.now())
+
+
 def test_from_a_list_of_companies_to_a_confirmed_lead(
     project: Path, site: App, mailbox: Mailbox, cli: Callable[..., Ran]
 ) -> None:
+    add_users(site)
     write_files(project, datetime.now(UTC) + timedelta(seconds=8))
     assert cli("import", "suppressions", "oud.txt").code == 0
     imported = cli("import", "contacts", "contacten.csv")

@@ -8,6 +8,8 @@ UPDATE whose row count is looked at, so that of two people (or two presses of a 
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -106,8 +108,11 @@ def copy(
     return made
 
 
-def submit(session: Session, campaign: Campaign, *, by: str, now: datetime, frozen: Frozen) -> None:
-    """Hand a checked campaign to a colleague; what was checked is remembered by its digests."""
+def submit(session: Session, campaign: Campaign, *, by: str, now: datetime, frozen: Frozen, via: str = "") -> None:
+    """Hand a checked campaign to a colleague; what was checked is remembered by its digests.
+
+    `via` is who really sat at the terminal, where that is known and isn't `by`.
+    """
     _move(
         session,
         campaign,
@@ -118,7 +123,7 @@ def submit(session: Session, campaign: Campaign, *, by: str, now: datetime, froz
         submitted_at=now,
         submitted_digests=frozen.digests(),
     )
-    record(session, campaign, by, now, "submitted")
+    record(session, campaign, by, now, "submitted", f"at {via}" if via else "")
 
 
 def approve(
@@ -131,6 +136,7 @@ def approve(
     audience_count: int,
     approve_own: bool,
     mailable_count: int | None = None,
+    via: str = "",
 ) -> Approval:
     """Freeze exactly what was submitted. Refused to who submitted it, and if a part changed since."""
     if campaign.status is S.IN_REVIEW:
@@ -149,12 +155,14 @@ def approve(
     )
     session.add(approval)
     session.flush()
-    record(session, campaign, by, now, "approved", f"{audience_count} contacts")
+    record(session, campaign, by, now, "approved", f"{audience_count} contacts" + (f", at {via}" if via else ""))
     return approval
 
 
-def schedule(session: Session, campaign: Campaign, *, by: str, now: datetime) -> None:
+def schedule(session: Session, campaign: Campaign, *, by: str, now: datetime, seen: str | None = None) -> None:
     """Arm an approved campaign for the time that was approved."""
+    if campaign.status is S.APPROVED:
+        refuse_unseen(campaign, seen)
     if campaign.status is S.APPROVED and (campaign.send_at is None or campaign.send_at <= now):
         raise Refusal(
             f"campaign {campaign.name!r}: its time {shown_time(campaign.send_at)} is past. Set another with "
@@ -182,8 +190,12 @@ def pause(
     record(session, campaign, by, now, "paused", text)
 
 
-def resume(session: Session, campaign: Campaign, *, by: str, now: datetime, accept: bool = False) -> None:
+def resume(
+    session: Session, campaign: Campaign, *, by: str, now: datetime, accept: bool = False, seen: str | None = None
+) -> None:
     """Go on with a paused campaign; `accept` says that the person takes what it was paused for."""
+    if campaign.status is S.PAUSED:
+        refuse_unseen(campaign, seen)
     if campaign.status is S.PAUSED and campaign.pause_kind in NEEDS_ACCEPTING and not accept:
         raise Refusal(
             f"campaign {campaign.name!r} waits for a decision: {campaign.pause_reason}. "
@@ -230,10 +242,12 @@ def refuse_own(campaign: Campaign, by: str, approve_own: bool) -> None:
     """Refuse an approval by who submitted the campaign, unless the team is one person (`sending.approve_own`)."""
     if approve_own or campaign.submitted_by is None:
         return
-    if by.strip().casefold() == campaign.submitted_by.strip().casefold():
+    before, after = by.strip().casefold(), campaign.submitted_by.strip().casefold()
+    # A login of this machine that is called like the user is taken for the same person.
+    if before == after or {f"cli:{before.partition('@')[0]}", f"cli:{after.partition('@')[0]}"} & {before, after}:
         raise Refusal(
             f"campaign {campaign.name!r} was submitted by {campaign.submitted_by}: somebody else approves it "
-            "(on the command line `--as NAME`), or a team of one sets [sending] approve_own = true"
+            "(on the command line `--as EMAIL`), or a team of one sets [sending] approve_own = true"
         )
 
 
@@ -243,6 +257,28 @@ def refuse_changed(campaign: Campaign, frozen: Frozen) -> None:
         raise Refusal(
             f"campaign {campaign.name!r}: changed since it was submitted: {', '.join(changed)}. "
             f"Look at it and submit it again: `outreach campaign submit {campaign.name}`"
+        )
+
+
+def seen_by(campaign: Campaign) -> str:
+    """Return what identifies the texts, submission and pause that a page shows; any change gives another."""
+    parts = (
+        campaign.spec,
+        campaign.submitted_by,
+        campaign.submitted_at,
+        campaign.submitted_digests,
+        campaign.pause_kind,
+        campaign.pause_reason,
+        campaign.pause_facts,
+    )
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def refuse_unseen(campaign: Campaign, seen: str | None) -> None:
+    """Refuse a step to who looked at something else (`seen_by` then); None = the step says nothing of a look."""
+    if seen is not None and seen != seen_by(campaign):
+        raise Refusal(
+            f"campaign {campaign.name!r}: changed since you looked; look at it as it is now, and decide again"
         )
 
 

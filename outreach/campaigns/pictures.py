@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -57,6 +57,15 @@ def read_pictures(project: Path, candidates: Iterable[Candidate]) -> tuple[dict[
     return pictures, complaints
 
 
+def with_data(session: Session, frozen: Iterable[FrozenPicture]) -> tuple[FrozenPicture, ...]:
+    """Return pictures with their bytes: at hand in a draft, kept in the database from approval on."""
+    wanted = {picture.digest: picture for picture in frozen}
+    missing = [digest for digest, picture in wanted.items() if not picture.data]
+    for kept in session.scalars(select(Picture).where(Picture.digest.in_(missing))):
+        wanted[kept.digest] = replace(wanted[kept.digest], data=kept.data)
+    return tuple(wanted.values())
+
+
 def store_pictures(session: Session, pictures: Iterable[FrozenPicture], now: datetime) -> None:
     """Keep pictures under their digest; what is kept already stays."""
     wanted = {picture.digest: picture for picture in pictures}
@@ -68,14 +77,14 @@ def store_pictures(session: Session, pictures: Iterable[FrozenPicture], now: dat
 
 
 def _read(project: Path, name: str) -> FrozenPicture | str:
-    path = (project / name).resolve()
-    if not path.is_relative_to(project.resolve()):
-        return "lies outside the project folder: put it in pictures/"
     try:
+        path = (project / name).resolve()
+        if not path.is_relative_to(project.resolve()):
+            return "lies outside the project folder: put it in pictures/"
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     if len(data) > MAX_BYTES:
         return f"is over {MAX_BYTES // 1_000_000} MB: make it smaller (600 pixels wide is enough)"
     for start, (suffix, media_type) in KINDS.items():

@@ -6,7 +6,7 @@ Its links lead straight to their address and its opt-out opts nobody out, so tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import FromClause, select
@@ -18,8 +18,9 @@ from outreach.campaigns import cohorts, life, selection
 from outreach.campaigns.cohorts import Group
 from outreach.campaigns.composing import compose, sample_fields
 from outreach.campaigns.content import Content, choose_all, choose_content
-from outreach.campaigns.frozen import Frozen, assemble
+from outreach.campaigns.frozen import Frozen, assemble, store_pictures
 from outreach.campaigns.mailing import evidence_of, fields_for, headers, latest, recipient_of
+from outreach.campaigns.pictures import FrozenPicture, with_data
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec
 from outreach.campaigns.starting import withdrawn
@@ -39,12 +40,16 @@ TEST_MARK = "[TEST] "
 
 @dataclass(frozen=True)
 class Preview:
-    """A rendered mail, whom it is for, and why that contact isn't mailed, if so."""
+    """A rendered mail, whom it is for, why that contact isn't mailed, if so, and the pictures that it shows.
+
+    The address of a picture answers from approval on; until then whoever shows the mail brings them along.
+    """
 
     rendered: Rendered
     cells: tuple[Cell, ...]
     contact_id: int | None
     refusal: str | None
+    pictures: tuple[FrozenPicture, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,9 @@ def preview(
     fields, reason = sample_fields(frozen.spec.language, sources.links), None
     if contact_id is not None:
         fields, reason = _fields(session, frozen, contact_id, sources, now, fields)
-    return Preview(render(frozen.template, model, fields), place[0], contact_id, reason)
+    rendered, links = render(frozen.template, model, fields), sources.links
+    used = [one for one in frozen.pictures.values() if links.picture(one.digest, one.suffix) in rendered.html]
+    return Preview(rendered, place[0], contact_id, reason, with_data(session, used))
 
 
 def preview_model(frozen: Frozen, cells: tuple[Cell, ...], content: Content, links: Links) -> MailModel:
@@ -115,9 +122,10 @@ def sample_message(
     contact_id: int | None = None,
     cohort: int | None = None,
 ) -> bytes:
-    """Return a mail of the campaign, marked as a test, for somebody who need not be a contact."""
+    """Return a mail of the campaign, marked as a test, for somebody who need not be a contact; keeps its pictures."""
     shown = preview(session, campaign, sources=sources, now=now, contact_id=contact_id, cohort=cohort)
     frozen = copy_of(session, campaign, sources)
+    store_pictures(session, frozen, now)
     rendered = replace(shown.rendered, subject=TEST_MARK + shown.rendered.subject)
     unique = f"{to}:{now.isoformat()}"
     head = headers(

@@ -12,19 +12,39 @@ from outreach.campaigns.sources import Sources
 from outreach.models import Approval, Campaign, CampaignStatus
 
 
-def submit(session: Session, campaign: Campaign, *, sources: Sources, by: str, now: datetime) -> Checked:
+def submit(
+    session: Session,
+    campaign: Campaign,
+    *,
+    sources: Sources,
+    by: str,
+    now: datetime,
+    seen: str | None = None,
+    via: str = "",
+) -> Checked:
     """Check a campaign and hand it to a colleague; CheckFailed gives every reason against it at once."""
     life.require(campaign, "submitted", CampaignStatus.DRAFT, CampaignStatus.IN_REVIEW)
+    life.refuse_unseen(campaign, seen)
     checked = examine(session, campaign, sources=sources, now=now)
     if checked.frozen is None or checked.reasons:
         raise CheckFailed(checked)
-    life.submit(session, campaign, by=by, now=now, frozen=checked.frozen)
+    life.submit(session, campaign, by=by, now=now, frozen=checked.frozen, via=via)
     return checked
 
 
-def approve(session: Session, campaign: Campaign, *, sources: Sources, by: str, now: datetime) -> Approval:
-    """Check a campaign once more and freeze it as it was submitted."""
+def approve(
+    session: Session,
+    campaign: Campaign,
+    *,
+    sources: Sources,
+    by: str,
+    now: datetime,
+    seen: str | None = None,
+    via: str = "",
+) -> Approval:
+    """Check a campaign once more and freeze it as it was submitted and (`life.seen_by`) as the approver saw it."""
     life.require(campaign, "approved", CampaignStatus.IN_REVIEW)
+    life.refuse_unseen(campaign, seen)
     approve_own = sources.settings.sending.approve_own
     life.refuse_own(campaign, by, approve_own)
     checked = examine(session, campaign, sources=sources, now=now)
@@ -41,4 +61,5 @@ def approve(session: Session, campaign: Campaign, *, sources: Sources, by: str, 
         audience_count=checked.audience.contacts,
         mailable_count=checked.audience.mailable,
         approve_own=approve_own,
+        via=via,
     )

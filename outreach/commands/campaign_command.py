@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 from sqlalchemy.orm import Session
@@ -16,6 +14,7 @@ from outreach.campaigns import checking, life, previewing, progress, reviewing
 from outreach.campaigns.progress import Outcome
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec, read_spec, write_spec
+from outreach.commands.acting import approver, as_option, person, terminal
 from outreach.commands.campaign_output import (
     checked_data,
     print_checked,
@@ -25,31 +24,14 @@ from outreach.commands.campaign_output import (
     told,
     write_preview,
 )
-from outreach.commands.door import Door, actor, json_option, print_json, print_table
+from outreach.commands.door import Door, json_option, print_json, print_table
 from outreach.commands.report_command import campaign as report_of_campaigns
 from outreach.delivery import outbox
 from outreach.errors import NotFound
 from outreach.models import CampaignStatus, DeliveryStatus
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 name_argument = click.argument("name")
-
-
-def as_option(function: Function) -> Function:
-    """Add `--as`: who does it, for the record and for the two pairs of eyes that an approval takes."""
-    text = "Who does this (name or e-mail); default: the user of this machine."
-    return click.option("--as", "as_who", metavar="WHO", callback=_who, help=text)(function)
-
-
-def _who(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:
-    if value is None:
-        return actor()
-    who = value.strip()
-    if not who or not who.isprintable() or len(who) > 200:
-        raise click.BadParameter("name somebody, on one line of at most 200 characters")
-    return who
 
 
 @click.group()
@@ -94,11 +76,11 @@ def show(door: Door, name: str, as_json: bool) -> None:
 @as_option
 @json_option
 @click.pass_obj
-def new(door: Door, file: Path, as_who: str, as_json: bool) -> None:
+def new(door: Door, file: Path, as_who: str | None, as_json: bool) -> None:
     """Make a draft from a campaign file (docs/campaigns.md)."""
     with door.open() as app, app.database.writing() as session:
         sending = app.settings.sending
-        campaign = life.create(session, read_spec(file), sending=sending, by=as_who, now=app.now())
+        campaign = life.create(session, read_spec(file), sending=sending, by=person(session, as_who), now=app.now())
         print_step(campaign, as_json, f"next: outreach campaign check {campaign.name}")
 
 
@@ -107,12 +89,12 @@ def new(door: Door, file: Path, as_who: str, as_json: bool) -> None:
 @as_option
 @json_option
 @click.pass_obj
-def edit(door: Door, file: Path, as_who: str, as_json: bool) -> None:
+def edit(door: Door, file: Path, as_who: str | None, as_json: bool) -> None:
     """Take over a changed campaign file. An approval becomes void; once sending has started it is refused."""
     with door.open() as app, app.database.writing() as session:
         spec = read_spec(file)
         campaign = life.find(session, spec.name)
-        life.edit(session, campaign, spec, sending=app.settings.sending, by=as_who, now=app.now())
+        life.edit(session, campaign, spec, sending=app.settings.sending, by=person(session, as_who), now=app.now())
         print_step(campaign, as_json, f"next: outreach campaign check {campaign.name}")
 
 
@@ -122,11 +104,13 @@ def edit(door: Door, file: Path, as_who: str, as_json: bool) -> None:
 @as_option
 @json_option
 @click.pass_obj
-def copy(door: Door, name: str, new_name: str, as_who: str, as_json: bool) -> None:
+def copy(door: Door, name: str, new_name: str, as_who: str | None, as_json: bool) -> None:
     """Make a draft with the texts of a campaign and no time."""
     with door.open() as app, app.database.writing() as session:
         source = life.find(session, name)
-        made = life.copy(session, source, new_name, sending=app.settings.sending, by=as_who, now=app.now())
+        made = life.copy(
+            session, source, new_name, sending=app.settings.sending, by=person(session, as_who), now=app.now()
+        )
         print_step(made, as_json, f"next: outreach campaign export {made.name} FILE, then give it a time")
 
 
@@ -174,9 +158,15 @@ def preview(door: Door, name: str, contact: str | None, cohort: int | None, out:
         shown = previewing.preview(
             session, campaign, sources=sources_of(app), now=app.now(), contact_id=contact_id, cohort=cohort
         )
-    files = write_preview(out, name, shown.rendered.html, shown.rendered.text) if out else []
+    html, files = shown.rendered.html, []
+    if out:
+        pictures = {}
+        for one in shown.pictures:
+            file = f"{name}-{one.digest[:12]}{one.suffix}"
+            html, pictures[file] = html.replace(app.links.picture(one.digest, one.suffix), file), one.data
+        files = write_preview(out, name, html, shown.rendered.text, pictures)
     if as_json:
-        rendered = {"subject": shown.rendered.subject, "html": shown.rendered.html, "text": shown.rendered.text}
+        rendered = {"subject": shown.rendered.subject, "html": html, "text": shown.rendered.text}
         print_json({"name": name, "not_mailed": shown.refusal, "cells": shown.cells, "files": files, **rendered})
         return
     if shown.refusal:
@@ -233,11 +223,12 @@ def test_(door: Door, name: str, to: tuple[str, ...], contact: str | None, cohor
 @as_option
 @json_option
 @click.pass_obj
-def submit(door: Door, name: str, as_who: str, as_json: bool) -> None:
+def submit(door: Door, name: str, as_who: str | None, as_json: bool) -> None:
     """Check a campaign and hand it to a colleague for approval; refused with every reason at once."""
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        checked = reviewing.submit(session, campaign, sources=sources_of(app), by=as_who, now=app.now())
+        by, via = person(session, as_who), terminal(as_who)
+        checked = reviewing.submit(session, campaign, sources=sources_of(app), by=by, now=app.now(), via=via)
         if not as_json:
             print_checked(checked)
         print_step(campaign, as_json, f"next, by somebody else: outreach campaign approve {name} --as WHO")
@@ -248,11 +239,12 @@ def submit(door: Door, name: str, as_who: str, as_json: bool) -> None:
 @as_option
 @json_option
 @click.pass_obj
-def approve(door: Door, name: str, as_who: str, as_json: bool) -> None:
+def approve(door: Door, name: str, as_who: str | None, as_json: bool) -> None:
     """Check a submitted campaign again and freeze it as it is."""
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        approval = reviewing.approve(session, campaign, sources=sources_of(app), by=as_who, now=app.now())
+        by, via = approver(session, campaign, as_who, app.settings.sending.approve_own), terminal(as_who)
+        approval = reviewing.approve(session, campaign, sources=sources_of(app), by=by, now=app.now(), via=via)
         if not as_json:
             mails = "?" if approval.mailable_count is None else approval.mailable_count
             click.echo(f"approved for {approval.audience_count} contacts, of whom {mails} would be mailed now")
@@ -264,11 +256,11 @@ def approve(door: Door, name: str, as_who: str, as_json: bool) -> None:
 @as_option
 @json_option
 @click.pass_obj
-def schedule(door: Door, name: str, as_who: str, as_json: bool) -> None:
+def schedule(door: Door, name: str, as_who: str | None, as_json: bool) -> None:
     """Arm an approved campaign: it goes at the time that was approved."""
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        life.schedule(session, campaign, by=as_who, now=app.now())
+        life.schedule(session, campaign, by=person(session, as_who), now=app.now())
         print_step(campaign, as_json, f"goes at {life.shown_time(campaign.send_at)}, while `outreach up` runs")
 
 
@@ -278,11 +270,11 @@ def schedule(door: Door, name: str, as_who: str, as_json: bool) -> None:
 @as_option
 @json_option
 @click.pass_obj
-def pause(door: Door, name: str, reason: str, as_who: str, as_json: bool) -> None:
+def pause(door: Door, name: str, reason: str, as_who: str | None, as_json: bool) -> None:
     """Stop a campaign that is scheduled or being sent, until it is resumed."""
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        life.pause(session, campaign, by=as_who, now=app.now(), reason=reason)
+        life.pause(session, campaign, by=person(session, as_who), now=app.now(), reason=reason)
         print_step(campaign, as_json, f"to go on: outreach campaign resume {name}")
 
 
@@ -292,11 +284,11 @@ def pause(door: Door, name: str, reason: str, as_who: str, as_json: bool) -> Non
 @as_option
 @json_option
 @click.pass_obj
-def resume(door: Door, name: str, accept: bool, as_who: str, as_json: bool) -> None:
+def resume(door: Door, name: str, accept: bool, as_who: str | None, as_json: bool) -> None:
     """Go on with a paused campaign."""
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        life.resume(session, campaign, by=as_who, now=app.now(), accept=accept)
+        life.resume(session, campaign, by=person(session, as_who), now=app.now(), accept=accept)
         at_once = campaign.send_at is not None and campaign.send_at <= app.now()
         when = "goes on" if campaign.frozen_at or at_once else f"goes at {life.shown_time(campaign.send_at)}"
         print_step(campaign, as_json, f"{when}; to follow it: outreach campaign status {name}")
@@ -307,11 +299,11 @@ def resume(door: Door, name: str, accept: bool, as_who: str, as_json: bool) -> N
 @as_option
 @json_option
 @click.pass_obj
-def cancel(door: Door, name: str, as_who: str, as_json: bool) -> None:
+def cancel(door: Door, name: str, as_who: str | None, as_json: bool) -> None:
     """Stop a campaign for good, also while it is being sent; mails on the wire this moment are finished."""
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        stopped = life.cancel(session, campaign, by=as_who, now=app.now())
+        stopped = life.cancel(session, campaign, by=person(session, as_who), now=app.now())
         if not as_json:
             click.echo(f"{stopped} mails will not be sent")
         print_step(campaign, as_json)
@@ -355,14 +347,14 @@ def deliveries(door: Door, name: str, status: str | None, as_json: bool) -> None
 @as_option
 @json_option
 @click.pass_obj
-def settle(door: Door, name: str, outcome: str | None, as_who: str, as_json: bool) -> None:
+def settle(door: Door, name: str, outcome: str | None, as_who: str | None, as_json: bool) -> None:
     """Decide what became of the mails whose fate is uncertain; they are never sent again."""
     if outcome is None:
         raise click.UsageError("say which: --sent or --give-up")
     chosen: Outcome = "sent" if outcome == "sent" else "give_up"
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        count = progress.settle(session, campaign, outcome=chosen, by=as_who, now=app.now())
+        count = progress.settle(session, campaign, outcome=chosen, by=person(session, as_who), now=app.now())
         if not as_json:
             click.echo(f"{count} uncertain mails settled: {chosen.replace('_', ' ')}")
         print_step(campaign, as_json, settled=count)
@@ -374,11 +366,11 @@ def settle(door: Door, name: str, outcome: str | None, as_who: str, as_json: boo
 @as_option
 @json_option
 @click.pass_obj
-def retry(door: Door, name: str, failed: bool, as_who: str, as_json: bool) -> None:
+def retry(door: Door, name: str, failed: bool, as_who: str | None, as_json: bool) -> None:
     """Try failed mails again; never those that were sent or may have been."""
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        count = progress.retry(session, campaign, by=as_who, now=app.now())
+        count = progress.retry(session, campaign, by=person(session, as_who), now=app.now())
         if not as_json:
             click.echo(f"{count} failed mails wait to be sent again")
         print_step(campaign, as_json, retried=count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -122,11 +123,15 @@ def plain(text: str) -> str:
     return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
 
 
-def write_preview(folder: Path, name: str, html: str, text: str) -> list[Path]:
-    """Write both parts of a mail into a folder."""
-    files = [folder / f"{name}.html", folder / f"{name}.txt"]
+def write_preview(
+    folder: Path, name: str, html: str, text: str, pictures: Mapping[str, bytes] | None = None
+) -> list[Path]:
+    """Write both parts of a mail into a folder, with the pictures (by file name) beside them."""
+    files = [folder / f"{name}.html", folder / f"{name}.txt", *(folder / picture for picture in pictures or {})]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for picture, data in (pictures or {}).items():
+            (folder / picture).write_bytes(data)
         files[0].write_text(html, encoding="utf-8")
         files[1].write_text(text, encoding="utf-8")
     except OSError as error:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import click
 import uvicorn
+from sqlalchemy import select
 
 from outreach import jobs, scheduler
 from outreach.app import App
@@ -19,6 +20,7 @@ from outreach.commands.stopping import stop_event
 from outreach.delivery import presence
 from outreach.errors import Refusal
 from outreach.keys import STATE
+from outreach.models import Campaign, CampaignStatus
 from outreach.settings import RelaySettings
 
 # How long pages that are being served may take once we are asked to stop.
@@ -26,7 +28,11 @@ GRACE_SECONDS = 5
 
 
 @click.command()
-@click.option("--inbox", is_flag=True, help="Keep every mail in a built-in inbox, shown in the browser; send none.")
+@click.option(
+    "--inbox",
+    is_flag=True,
+    help="Keep every mail in a built-in inbox, shown in the browser; send none.",
+)
 @click.pass_obj
 def command(door: Door, inbox: bool) -> None:
     """Run everything: the site, the scheduler and the sender; stop with Ctrl-C or SIGTERM."""
@@ -69,8 +75,16 @@ def _relay_of(app: App, inbox: bool) -> Iterator[App]:
     mailbox = Mailbox(app.project / STATE / "inbox.db")
     with closing(mailbox), running_inbox(mailbox, smtp), serving(mailbox, pages):
         click.echo(f"inbox  http://127.0.0.1:{pages}/ keeps every mail; nothing leaves this machine")
+        for name in _left_alone(app):
+            click.echo(f"campaign {name} is sent for real: left alone until `outreach up` without --inbox", err=True)
         relay = RelaySettings(host="127.0.0.1", port=smtp, connections=app.settings.relay.connections)
-        yield replace(app, settings=app.settings.model_copy(update={"relay": relay}))
+        yield replace(app, settings=app.settings.model_copy(update={"relay": relay}), simulated=True)
+
+
+def _left_alone(app: App) -> list[str]:
+    with app.database.reading() as session:
+        real = select(Campaign.name).where(Campaign.status == CampaignStatus.SENDING, Campaign.simulated.is_(False))
+        return list(session.scalars(real.order_by(Campaign.name)))
 
 
 @contextmanager
@@ -104,7 +118,13 @@ def _serve(app: App, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; uvicorn hands the signal on to our own handler when it is done."""
     from outreach.web.site import create_site
 
+    proxies = app.settings.site.trusted_proxies
     config = uvicorn.Config(
-        create_site(app), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+        create_site(app),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -31,10 +31,10 @@ from outreach.emails.markdown import markdown_to_html
 from outreach.errors import Refusal
 from outreach.models import DeliveryForm
 from outreach.settings import Settings
+from outreach.web.dutch import in_dutch
 from outreach.web.words import word
 
 LANGUAGES = ("nl", "en")
-MARK = "Werk dat past"
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 _FOLDER = resources.files("outreach.web")
@@ -108,7 +108,8 @@ def _environment(settings: Settings, language: str) -> Environment:
     environment.install_gettext_callables(catalogue.gettext, catalogue.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
         language=language,
-        mark=MARK,
+        mark=settings.site.name or settings.sender.name,
+        tagline=settings.site.tagline,
         sender=settings.sender,
         provinces=[province for province in PROVINCES.values() if province.flemish],
         categories=CATEGORIES.values(),
@@ -130,8 +131,10 @@ def _filters(language: str) -> dict[str, Callable[..., Any]]:
         "form": lambda form: FORM_LABELS[DeliveryForm(form)][language == "en"],
         "province": lambda nis: _province(nis, language),
         "section": lambda letter: f"{letter} · {section_label(2025, letter, language)}" if letter else "–",
+        "short_section": lambda letter: _shortened(f"{letter} · {section_label(2025, letter, language)}"),
         "municipality": lambda postcode: place.municipality if (place := place_of(postcode)) else postcode,
         "word": lambda value: word(str(value), language),
+        "told": in_dutch if language == "nl" else str,
         "prose": prose,
     }
 
@@ -143,6 +146,10 @@ def prose(text: str) -> Markup:
     except Refusal:
         return Markup("<p>{}</p>").format(text)
     return Markup(nh3.clean(html, tags=_TAGS, attributes={"a": {"href"}}, link_rel="nofollow noopener"))  # noqa: S704
+
+
+def _shortened(text: str, limit: int = 34) -> str:
+    return text if len(text) <= limit else f"{text[:limit].rpartition(' ')[0].rstrip(',;')} …"
 
 
 def _asset_address(name: str) -> str:

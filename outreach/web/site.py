@@ -46,7 +46,8 @@ MISTAKES = {
 
 def create_site(app: App) -> FastAPI:
     """Return the ASGI application of an open project."""
-    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    # A redirect to the address with or without a slash would be built from the Host header.
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan)
     site.state.outreach = app
     site.state.pages = load_pages(app.settings)
     # A database of its own for hits: it gives up soon, since a visitor must not wait until a long import is done.

@@ -11,11 +11,13 @@ from typing import Any
 import click
 import pytest
 import world
+from PIL import Image
 from sqlalchemy import select
 
+from outreach import users
 from outreach.app import open_app
 from outreach.commands import campaign_command, template_command
-from outreach.models import Delivery, DeliveryStatus, OutboxMail
+from outreach.models import Delivery, DeliveryStatus, OutboxMail, Picture, Role, Service
 
 FILE = """\
 name: maart
@@ -40,6 +42,9 @@ def filled(project: Path) -> Path:
         world.add_catalogue(session, app.now())
         world.add_cast(session, key=app.suppression_key, now=app.now())
         world.add_crowd(session, 4, key=app.suppression_key, now=app.now())
+        for name, role in (("ann", Role.TEAM), ("carl", Role.TEAM), ("dan", Role.ANALYST)):
+            email, password = f"{name}@federatie.example", "een heel lang wachtwoord"
+            users.add(session, email, name=name.title(), role=role, password=password, now=app.now())
     app.close()
     world.add_segment(project)
     (project / "maart.yaml").write_text(FILE.format(send_at=LATER))
@@ -72,7 +77,7 @@ def test_from_file_to_schedule(do: Callable[..., Any]) -> None:
     assert (status["status"], status["holds"], status["send_at"]) == ("scheduled", True, "2031-03-04T09:00:00+00:00")
     shown = do("campaign", "show", "maart", "--json")
     assert [change["action"] for change in shown["history"]] == ["created", "submitted", "approved", "scheduled"]
-    assert [change["by"] for change in shown["history"]] == ["ann", "ann", "carl", "carl"]
+    assert [change["by"].partition("@")[0] for change in shown["history"]] == ["ann", "ann", "carl", "carl"]
     assert [one["name"] for one in do("campaign", "list", "--status", "scheduled", "--json")] == ["maart"]
     assert do("campaign", "list", "--status", "draft", "--json") == []
     for step, state in (("pause", "paused"), ("resume", "scheduled"), ("cancel", "cancelled")):
@@ -85,6 +90,51 @@ def test_one_person_at_one_terminal_does_not_approve_its_own(do: Callable[..., A
     ran = cli("campaign", "approve", "maart")
     assert ran.code == 1
     assert "somebody else approves it" in ran.err
+
+
+@pytest.mark.parametrize(
+    "who", ["ann@x.example", "ann@federatie.example\u200b", "Ann <ann@federatie.example>", "cli:ann", "dan", ""]
+)
+def test_nobody_acts_under_a_name_that_is_no_user_of_the_team(
+    do: Callable[..., Any], cli: Callable[..., Any], who: str
+) -> None:
+    do("campaign", "new", "maart.yaml")
+    ran = cli("campaign", "submit", "maart", "--as", who)
+    assert ran.code == 1
+    assert "users: ann@federatie.example, carl@federatie.example" in ran.err
+    assert "outreach user add" in ran.err
+
+
+def test_one_user_is_one_pair_of_eyes_however_it_is_written(do: Callable[..., Any], cli: Callable[..., Any]) -> None:
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "submit", "maart", "--as", "ann")
+    for same in ("Ann", "ANN@federatie.example", " ann@federatie.example "):
+        ran = cli("campaign", "approve", "maart", "--as", same)
+        assert (ran.code, "somebody else approves it" in ran.err) == (1, True)
+    shown = do("campaign", "show", "maart", "--json")
+    assert shown["submitted_by"] == "ann@federatie.example"
+    assert "at cli:" in shown["history"][-1]["detail"]
+
+
+def test_an_approval_takes_a_user_and_says_how_to_add_one(do: Callable[..., Any], cli: Callable[..., Any]) -> None:
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "submit", "maart", "--as", "ann")
+    ran = cli("campaign", "approve", "maart")
+    assert (ran.code, "--as one of ann@" in ran.err) == (1, True)
+    for name in ("ann", "carl"):
+        do("user", "disable", f"{name}@federatie.example")
+    ran = cli("campaign", "approve", "maart")
+    assert (ran.code, "first `outreach user add EMAIL" in ran.err) == (1, True)
+
+
+def test_a_login_of_the_machine_called_like_the_user_is_the_same_person(
+    do: Callable[..., Any], cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "ann")
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "submit", "maart")
+    assert "somebody else approves it" in cli("campaign", "approve", "maart", "--as", "ann").err
+    do("campaign", "approve", "maart", "--as", "carl")
 
 
 def test_a_check_can_be_run_on_a_file_and_its_exit_code_tells(
@@ -139,6 +189,31 @@ def test_the_preview_shows_what_a_contact_would_get(
     assert "Subject: Werk dat past bij uw bedrijf" in do("campaign", "preview", "maart", "--cohort", "1")
     assert "has no cohort 9" in cli("campaign", "preview", "maart", "--cohort", "9").err
     assert "no contact with address" in cli("campaign", "preview", "maart", "--contact", "x@y.example").err
+
+
+def test_the_preview_on_disk_shows_its_pictures_without_a_site(do: Callable[..., Any], filled: Path) -> None:
+    (filled / "pictures").mkdir()
+    Image.new("RGB", (60, 30), "#0c3c47").save(filled / "pictures" / "x.png")
+    app = open_app(filled)
+    with app.database.writing() as session:
+        for service in session.scalars(select(Service)):
+            service.picture, service.picture_alt = "pictures/x.png", "Iets"
+    app.close()
+    do("campaign", "new", "maart.yaml")
+    for state in ("draft", "approved"):
+        files = do("campaign", "preview", "maart", "--out", state, "--json")["files"]
+        (picture,) = [Path(file) for file in files if file.endswith(".png")]
+        assert picture.read_bytes() == (filled / "pictures" / "x.png").read_bytes()
+        html = (filled / state / "maart.html").read_text()
+        assert (f'src="{picture.name}"' in html, "/media/" in html) == (True, False)
+        if state == "draft":
+            do("campaign", "test", "maart", "--to", "chef@elders.example")
+            app = open_app(filled)
+            with app.database.reading() as session:
+                assert session.scalars(select(Picture)).one().data == picture.read_bytes()
+            app.close()
+            do("campaign", "submit", "maart", "--as", "ann")
+            do("campaign", "approve", "maart", "--as", "carl")
 
 
 def test_a_test_mail_goes_to_anybody_and_opts_nobody_out(

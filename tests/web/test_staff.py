@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from outreach import users
 from outreach.app import App
-from outreach.campaigns import life
-from outreach.models import Attempt, Campaign, CampaignStatus, Enterprise, Lead, LeadStage, Login, Service
+from outreach.campaigns import life, reviewing
+from outreach.models import Attempt, Campaign, CampaignStatus, Enterprise, Lead, LeadStage, Login, PauseKind, Service
 from outreach.web.site import create_site
 from tests import world as worlds
 from tests.conftest import Clock
@@ -56,7 +56,12 @@ def dan(stranger: TestClient) -> TestClient:
 
 def press(client: TestClient, name: str, step: str, **fields: str) -> object:
     page = client.get(f"/staff/campaigns/{name}").text
-    return client.post(f"/staff/campaigns/{name}/{step}", data={"csrf": csrf_of(page), **fields})
+    return client.post(f"/staff/campaigns/{name}/{step}", data=shown_by(page) | fields)
+
+
+def shown_by(page: str) -> dict[str, str]:
+    """Return the hidden fields that every button of a campaign's page carries."""
+    return dict(re.findall(r'name="(csrf|seen)" value="([^"]*)"', page))
 
 
 @pytest.fixture
@@ -128,6 +133,63 @@ def test_guessing_is_throttled_and_the_right_password_waits_too(stranger: TestCl
     assert log_in(stranger, "ann").status_code == 303  # type: ignore[attr-defined]
 
 
+def test_the_right_password_gets_in_however_many_wrong_ones_come_from_elsewhere(app: App) -> None:
+    def browser(place: str) -> TestClient:
+        return TestClient(
+            create_site(app), base_url="http://news.example", follow_redirects=False, client=(place, 50000)
+        )
+
+    for number in range(25):
+        with browser(f"192.0.2.{number}") as guesser:
+            answers = [log_in(guesser, "ann", "fout fout fout").status_code for _ in range(5)]  # type: ignore[attr-defined]
+    assert answers[0] == 403
+    assert answers[-1] == 429, "beyond a hundred, each place has one try"
+    with browser("198.51.100.7") as ann:
+        assert log_in(ann, "ann").status_code == 303  # type: ignore[attr-defined]
+
+
+def test_logging_in_often_counts_against_nobody(stranger: TestClient, app: App) -> None:
+    for _ in range(22):
+        assert log_in(stranger, "ann").status_code == 303  # type: ignore[attr-defined]
+    with app.database.reading() as session:
+        assert session.scalars(select(Attempt)).all() == []
+
+
+def test_what_the_approver_never_saw_is_not_approved(ann: TestClient, app: App, campaign: str) -> None:
+    press(ann, campaign, "submit")
+    ann.cookies.clear()
+    log_in(ann, "bob")
+    seen = shown_by(ann.get(f"/staff/campaigns/{campaign}").text)
+    sources = worlds.sources_of(app)
+    with app.database.writing() as session:
+        found, by = life.find(session, campaign), "ann@federatie.example"
+        spec = worlds.spec(title="Iets heel anders")
+        life.edit(session, found, spec, sending=app.settings.sending, by=by, now=app.now())
+        reviewing.submit(session, found, sources=sources, by=by, now=app.now())
+    for fields in (seen, {"csrf": seen["csrf"]}):
+        answer = ann.post(f"/staff/campaigns/{campaign}/approve", data=fields)
+        assert answer.status_code == 409
+        assert "is veranderd sinds u ze bekeek" in answer.text
+        assert "<h1>Iets heel anders" in answer.text
+    assert status(app, campaign) is CampaignStatus.IN_REVIEW
+    assert press(ann, campaign, "approve").status_code == 303  # type: ignore[attr-defined]
+
+
+def test_another_reason_to_wait_is_not_accepted_unseen(ann: TestClient, app: App) -> None:
+    with app.database.writing() as session:
+        worlds.add_cast(session, key=app.suppression_key, now=app.now())
+        worlds.add_catalogue(session, app.now())
+        found = worlds.scheduled(app, session)
+        life.pause(session, found, by="scheduler", now=app.now(), reason="laat", kind=PauseKind.LATE)
+        name = found.name
+    seen = shown_by(ann.get(f"/staff/campaigns/{name}").text) | {"accept": "1"}
+    with app.database.writing() as session:
+        session.get_one(Campaign, found.id).pause_facts = {"audience": 9000}
+    assert ann.post(f"/staff/campaigns/{name}/resume", data=seen).status_code == 409
+    assert status(app, name) is CampaignStatus.PAUSED
+    assert press(ann, name, "resume", accept="1").status_code == 303  # type: ignore[attr-defined]
+
+
 def test_a_disabled_user_is_out_at_once(ann: TestClient, app: App) -> None:
     assert ann.get("/staff/campaigns").status_code == 200
     with app.database.writing() as session:
@@ -185,7 +247,7 @@ def test_a_campaign_goes_from_draft_to_scheduled_by_two_people(ann: TestClient, 
     assert press(ann, campaign, "submit").status_code == 303  # type: ignore[attr-defined]
     refused = press(ann, campaign, "approve")
     assert refused.status_code == 409  # type: ignore[attr-defined]
-    assert "somebody else approves" in refused.text  # type: ignore[attr-defined]
+    assert "iemand anders keurt ze goed" in refused.text  # type: ignore[attr-defined]
     assert "een collega keurt ze goed" in ann.get(f"/staff/campaigns/{campaign}").text
     ann.cookies.clear()
     log_in(ann, "bob")
@@ -247,7 +309,8 @@ def test_what_must_not_be_sent_is_listed_with_every_reason(ann: TestClient, app:
         worlds.draft(app, session, name="leeg", send_at=None)
     page = ann.get("/staff/campaigns/leeg").text
     assert "om dit niet te verzenden" in page
-    assert "no time is set" in page
+    assert "er is nog geen verzendtijd" in page
+    assert "site.url http://news.example werkt zonder TLS" in page
     answer = press(ann, "leeg", "submit")
     assert answer.status_code == 409  # type: ignore[attr-defined]
 

@@ -140,7 +140,7 @@ def _check_number(form: ContactForm) -> None:
     except NumberError:
         form.errors.setdefault(
             "enterprise_number",
-            "Dit is geen geldig ondernemingsnummer. Het heeft tien cijfers, zoals 0203.201.340; laat het anders leeg.",
+            "Dit is geen geldig ondernemingsnummer. Het heeft tien cijfers, zoals 1999.000.150; laat het anders leeg.",
         )
 
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from outreach.campaigns import pictures
 from outreach.catalogue import services
-from outreach.catalogue.pictures import PictureFault, check_picture
+from outreach.catalogue.pictures import check_picture
 from outreach.web.door import Opened, is_slug, page
 
 router = APIRouter()
@@ -37,7 +37,7 @@ def shown(slug: str, app: Opened) -> Response:
         service = services.find_service(session, slug) if is_slug(slug) else None
     try:
         file = check_picture(app.project, service.picture) if service and service.picture else None
-    except PictureFault:
+    except (ValueError, OSError):  # a fault of the picture, or a path that no file system takes
         file = None
     if file is None:
         raise HTTPException(404)

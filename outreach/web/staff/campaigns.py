@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -20,7 +21,7 @@ from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus
 from outreach.reports.campaigns import CampaignsReport, report
 from outreach.users import LoggedIn
-from outreach.web.door import Opened, Submitted, is_slug, page
+from outreach.web.door import Opened, Submitted, field, is_slug, page
 from outreach.web.guard import mail_headers
 from outreach.web.staff.door import Somebody, TeamActing, show_to
 
@@ -36,7 +37,8 @@ STEPS: Mapping[CampaignStatus, tuple[str, ...]] = {
     S.SENDING: ("pause", "cancel"),
     S.PAUSED: ("resume", "cancel"),
 }
-CLICKS_SHOWN = 25
+# Rows of the table of clicks: at once, and folded away; the rest is in the export.
+CLICKS_SHOWN, CLICKS_FOLDED = 15, 150
 # These change by themselves, so their page looks again by itself.
 MOVING = frozenset({S.SCHEDULED, S.SENDING})
 
@@ -67,12 +69,11 @@ def mail(request: Request, name: str, app: Opened, who: Somebody) -> Response:
     """Answer with the mail itself, for the frame of the page."""
     with app.database.reading() as session:
         campaign, sources = _found(session, name), sources_of(app)
-        html = previewing.preview(session, campaign, sources=sources, now=app.now()).rendered.html
-        pictures = previewing.copy_of(session, campaign, sources).pictures.values()
-    for picture in pictures:
-        if picture.data:  # not approved yet, so its address does not answer yet
-            inline = f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
-            html = html.replace(app.links.picture(picture.digest, picture.suffix), inline)
+        shown = previewing.preview(session, campaign, sources=sources, now=app.now())
+    html = shown.rendered.html
+    for picture in shown.pictures:
+        inline = f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
+        html = html.replace(app.links.picture(picture.digest, picture.suffix), inline)
     return HTMLResponse(html, headers=mail_headers(framed=True))
 
 
@@ -82,7 +83,8 @@ def take(request: Request, name: str, step: str, app: Opened, who: TeamActing, f
         raise HTTPException(404)
     try:
         with app.database.writing() as session:
-            _TAKE[step](session, _found(session, name), app, who, form.get("accept") == "1")
+            choice = Choice(who.email, field(form, "seen", 64), form.get("accept") == "1")
+            _TAKE[step](session, _found(session, name), app, choice)
     except NotFound:
         raise
     except Refusal as refusal:
@@ -94,31 +96,40 @@ def sources_of(app: App) -> Sources:
     return Sources(app.project, app.settings, app.links)
 
 
-def _submit(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
-    reviewing.submit(session, campaign, by=who.email, now=app.now(), sources=sources_of(app))
+@dataclass(frozen=True)
+class Choice:
+    """Who pressed a button, having looked at what (`life.seen_by`), and whether it takes what a campaign waits for."""
+
+    by: str
+    seen: str
+    accept: bool
 
 
-def _approve(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
-    reviewing.approve(session, campaign, by=who.email, now=app.now(), sources=sources_of(app))
+def _submit(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    reviewing.submit(session, campaign, by=choice.by, now=app.now(), sources=sources_of(app), seen=choice.seen)
 
 
-def _schedule(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
-    life.schedule(session, campaign, by=who.email, now=app.now())
+def _approve(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    reviewing.approve(session, campaign, by=choice.by, now=app.now(), sources=sources_of(app), seen=choice.seen)
 
 
-def _pause(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
-    life.pause(session, campaign, by=who.email, now=app.now())
+def _schedule(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    life.schedule(session, campaign, by=choice.by, now=app.now(), seen=choice.seen)
 
 
-def _resume(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
-    life.resume(session, campaign, by=who.email, now=app.now(), accept=accept)
+def _pause(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    life.pause(session, campaign, by=choice.by, now=app.now())
 
 
-def _cancel(session: Session, campaign: Campaign, app: App, who: LoggedIn, accept: bool) -> None:
-    life.cancel(session, campaign, by=who.email, now=app.now())
+def _resume(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    life.resume(session, campaign, by=choice.by, now=app.now(), accept=choice.accept, seen=choice.seen)
 
 
-_TAKE: Mapping[str, Callable[[Session, Campaign, App, LoggedIn, bool], None]] = {
+def _cancel(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    life.cancel(session, campaign, by=choice.by, now=app.now())
+
+
+_TAKE: Mapping[str, Callable[[Session, Campaign, App, Choice], None]] = {
     "submit": _submit,
     "approve": _approve,
     "schedule": _schedule,
@@ -156,6 +167,7 @@ def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dic
         preview = previewing.preview(session, campaign, sources=sources, now=now).rendered
     return {
         "campaign": campaign,
+        "seen": life.seen_by(campaign),
         "history": life.history(session, campaign),
         "approval": life.live_approval(session, campaign.id),
         "steps": STEPS.get(campaign.status, ()) if who.is_team else (),
@@ -168,6 +180,7 @@ def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dic
         "preview": preview,
         "report": _report(session, campaign, app) if campaign.frozen_at else None,
         "clicks_shown": CLICKS_SHOWN,
+        "clicks_folded": CLICKS_FOLDED,
     }
 
 

@@ -21,7 +21,8 @@ router = APIRouter()
 FORM_COOKIE = "outreach_form"
 WINDOW = timedelta(minutes=15)
 # Wrong passwords within the window: for one person from one place, from one place, for one person from everywhere.
-LIMITS = (5, 20, 100)
+# Who is guessed at from everywhere still gets in: beyond the last limit each place has one try left, not five.
+FROM_PLACE, OF_PLACE, OF_PERSON = 5, 20, 100
 YEAR = 365 * 24 * 3600
 
 
@@ -45,10 +46,8 @@ def log_in(request: Request, app: Opened, form: Submitted) -> Response:
     now = app.now()
     keys = _keys(app, request, email)
     with app.database.writing() as session:
-        if any(
-            attempts.count(session, key, window=WINDOW, now=now) >= limit
-            for key, limit in zip(keys, LIMITS, strict=True)
-        ):
+        pair, place, person = (attempts.count(session, key, window=WINDOW, now=now) for key in keys)
+        if pair >= (FROM_PLACE if person < OF_PERSON else 1) or place >= OF_PLACE:
             return _form(request, app, email, target, "throttled", 429)
         for key in keys:
             attempts.record(session, key, now=now)  # before the check: many tries at once count too
@@ -58,6 +57,8 @@ def log_in(request: Request, app: Opened, form: Submitted) -> Response:
         return _form(request, app, email, target, "wrong", 403)
     with app.database.writing() as session:
         attempts.forget(session, keys[0])
+        for key in keys[1:]:
+            attempts.take_back(session, key)
         if old := request.cookies.get(COOKIE):
             users.log_out(session, old)
         secret = users.log_in(session, user_id, now=now)

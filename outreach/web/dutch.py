@@ -1,0 +1,194 @@
+"""What the domain tells in English sentences, in Dutch: findings, reasons, refusals and what was done to a campaign.
+
+The domain speaks one language, and what it told is kept as it was told. A sentence that isn't known stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+
+from babel.dates import format_datetime
+
+from outreach.web.words import WORDS
+
+# The sentence as the domain writes it, with a name where a value stands → the sentence in Dutch.
+SENTENCES: Mapping[str, str] = {
+    # what a check finds
+    "campaign '{name}' can't be sent as it is:": "campagne {name} kan zo niet verzonden worden:",
+    "no time is set: add send_at, e.g. {example} (Brussels time)": (
+        "er is nog geen verzendtijd: voeg send_at toe, bijvoorbeeld {example} (Belgische tijd)"
+    ),
+    "send_at {at} is past (it is {now}): write a later time": (
+        "de verzendtijd {at} is voorbij (het is nu {now}): kies een latere"
+    ),
+    "outreach.toml: [sender] {name} is empty; the law wants it in every mail": (
+        "outreach.toml: [sender] {name} is leeg; de wet wil het in elke mail"
+    ),
+    "site.url {url} works on this machine only: one-click opting out takes https://": (
+        "site.url {url} werkt alleen op deze computer: uitschrijven met één klik vraagt https://"
+    ),
+    "site.url {url} works without TLS: one-click opting out takes https://": (
+        "site.url {url} werkt zonder TLS: uitschrijven met één klik vraagt https://"
+    ),
+    "service '{slug}' isn't in the catalogue, or takes no customers now; did you mean {near}?": (
+        "dienst {slug} staat niet in de catalogus of neemt nu geen klanten aan; bedoelde u {near}?"
+    ),
+    "service '{slug}' isn't in the catalogue, or takes no customers now": (
+        "dienst {slug} staat niet in de catalogus of neemt nu geen klanten aan"
+    ),
+    "the segment holds nobody: `{command}` says why": "de doelgroep is leeg: `{command}` zegt waarom",
+    "none of the {count} contacts of the segment may be mailed: {counts}": (
+        "geen van de {count} contacten van de doelgroep mag gemaild worden: {counts}"
+    ),
+    "block '{block}': {some} of {all} cohorts get fewer than {count} services": (
+        "blok {block}: {some} van de {all} groepen krijgen minder dan {count} diensten"
+    ),
+    "block '{block}': {some} of {all} cohorts get services outside their sector or province": (
+        "blok {block}: {some} van de {all} groepen krijgen diensten buiten hun sector of provincie"
+    ),
+    "subject: the subject is empty; write one of 30 to 60 characters": (
+        "onderwerp: het is leeg; schrijf er een van 30 tot 60 tekens"
+    ),
+    "subject: the subject has {count} characters; most programs show 40 to 70; shorten it to at most {limit}": (
+        "onderwerp: het heeft {count} tekens en de meeste programma's tonen er 40 tot 70; hou het bij {limit}"
+    ),
+    "html: the HTML has {size} KB; Gmail cuts it off at about 102 KB, the way out included; "
+    "leave out services or text, to under {limit} KB": (
+        "html: de HTML is {size} KB groot en Gmail kapt af bij ongeveer 102 KB, ook de uitschrijflink; "
+        "laat diensten of tekst weg, tot onder {limit} KB"
+    ),
+    "html: the picture '{source}' has no alt text; add alt=\"…\"": (
+        'html: de afbeelding {source} heeft geen alternatieve tekst; voeg alt="…" toe'
+    ),
+    "html: a link leads nowhere ('#'); give the whole address": (
+        "html: een link leidt nergens heen ('#'); geef het volledige adres"
+    ),
+    "html: the link to '{address}' has no text; write where it leads": (
+        "html: de link naar {address} heeft geen tekst; schrijf waar hij heen leidt"
+    ),
+    "sender: the sender's {what} is empty; fill it in in the settings of the sender": (
+        "afzender: {what} is leeg; vul het in bij de instellingen van de afzender"
+    ),
+    "html: the mail has {count} headings of the first level; put the title, and nothing else, in an h1": (
+        "html: de mail heeft {count} koppen van het eerste niveau; zet alleen de titel in een h1"
+    ),
+    "{place}: cannot be read: {fault} (picture of service {slug})": (
+        "{place}: kan niet gelezen worden: {fault} (afbeelding van dienst {slug})"
+    ),
+    # what was done to a campaign
+    "was {word}": "was {word}",
+    "was {word}; the approval is void": "was {word}; de goedkeuring is vervallen",
+    "from {name}": "van {name}",
+    "{count} contacts": "{count} contacten",
+    "{count} contacts, at {login}": "{count} contacten, vanaf {login}",
+    "at {login}": "vanaf {login}",
+    "for {at}": "voor {at}",
+    "{count} contacts, {mails} to be mailed, {cohorts} cohorts": (
+        "{count} contacten, waarvan {mails} gemaild worden, in {cohorts} groepen"
+    ),
+    "{count} mails not sent": "{count} mails niet verzonden",
+    "{count} uncertain mails: {word}": "{count} onzekere mails: {word}",
+    "{count} failed mails": "{count} mislukte mails",
+    "accepted: {sentence}": "aanvaard: {sentence}",
+    # why a campaign waits
+    "paused by {who}": "gepauzeerd door {who}",
+    "it was due at {at} and would start {hours} hours late (sending.max_lateness_minutes is {limit})": (
+        "ze moest vertrekken op {at} en zou {hours} uur te laat starten (sending.max_lateness_minutes is {limit})"
+    ),
+    "its audience is {count} contacts now and was {before} when approved: over {share} off": (
+        "de doelgroep telt nu {count} contacten en bij de goedkeuring {before}: meer dan {share} verschil"
+    ),
+    "{count} contacts would be mailed now, and {before} when it was approved: over {share} more": (
+        "nu zouden {count} contacten gemaild worden en bij de goedkeuring {before}: meer dan {share} erbij"
+    ),
+    "it has no approval in force": "ze heeft geen geldige goedkeuring",
+    "this database was restored or copied, or its folder moved, so what was due may have gone out already elsewhere; "
+    "if it is the one that sends from now on, run `outreach db adopt`, look at each campaign, and resume it": (
+        "deze databank werd teruggezet of gekopieerd, of haar map verhuisde: wat moest vertrekken, kan elders "
+        "al weg zijn. Verzendt voortaan deze databank, voer dan `outreach db adopt` uit, bekijk elke campagne "
+        "en hervat ze"
+    ),
+    "the relay refuses our mail: {said}": "de mailserver weigert onze mail: {said}",
+    "the relay takes mail without an answer: {said}": "de mailserver neemt mail aan zonder antwoord: {said}",
+    # why a step is refused
+    "campaign '{name}': changed since you looked; look at it as it is now, and decide again": (
+        "campagne {name} is veranderd sinds u ze bekeek: bekijk ze zoals ze nu is en beslis opnieuw"
+    ),
+    "campaign '{name}': changed since it was submitted: {parts}. Look at it and submit it again: `{command}`": (
+        "campagne {name} is veranderd sinds ze werd voorgelegd: {parts}. Bekijk ze en leg ze opnieuw voor"
+    ),
+    "campaign '{name}' was changed by somebody else this moment: look again": (
+        "campagne {name} werd net door iemand anders veranderd: kijk opnieuw"
+    ),
+    "campaign '{name}': sending has started, so nothing about it can change any more; {rest}": (
+        "campagne {name}: de verzending is gestart, dus er kan niets meer aan veranderen"
+    ),
+    "campaign '{name}' is {word} and can't be {verb} (that takes {words}): {rest}": (
+        "campagne {name} kan dat nu niet: ze staat op '{word}', en dit kan bij '{words}'"
+    ),
+    "campaign '{name}' was submitted by {who}: somebody else approves it ({rest})": (
+        "campagne {name} werd voorgelegd door {who}: iemand anders keurt ze goed"
+    ),
+    "campaign '{name}' was submitted by {who}: somebody else approves it {rest}": (
+        "campagne {name} werd voorgelegd door {who}: iemand anders keurt ze goed"
+    ),
+    "campaign '{name}' waits for a decision: {sentence}. To go on nevertheless: {rest}": (
+        "campagne {name} wacht op een beslissing: {sentence}. Kies 'Aanvaard en ga door'"
+    ),
+}
+
+LONGEST = 600
+_VALUE = re.compile(r"\\\{(\w+)\\\}")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) \((CES?T)\)")
+_NAMES = {
+    "texts": "teksten", "template": "sjabloon", "sender": "afzender", "segment": "doelgroep", "time": "verzendtijd",
+    "services": "diensten", "pictures": "afbeeldingen", "name": "de naam", "postal address": "het postadres",
+    "enterprise number": "het ondernemingsnummer", "e-mail address": "het e-mailadres", "give_up": "opgegeven",
+}  # fmt: skip
+
+
+def in_dutch(text: str) -> str:
+    """Return a text of the domain in Dutch, line by line."""
+    return "\n".join(_line(line) for line in text.split("\n"))
+
+
+def _line(line: str) -> str:
+    bullet = "- " if line.startswith("- ") else ""
+    sentence = line.removeprefix("- ")
+    for pattern, dutch in _patterns() if len(sentence) <= LONGEST else ():
+        if found := pattern.fullmatch(sentence):
+            return bullet + dutch.format_map({name: _value(name, said) for name, said in found.groupdict().items()})
+    return line
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """Return the sentences to look for, those with most words first."""
+    ordered = sorted(SENTENCES.items(), key=lambda pair: -len(_VALUE.sub("", re.escape(pair[0]))))
+    return [(re.compile(_VALUE.sub(r"(?P<\1>.+?)", re.escape(text))), dutch) for text, dutch in ordered]
+
+
+def _value(name: str, said: str) -> str:
+    if name == "sentence":
+        return _line(said)
+    if name in ("word", "words", "parts", "what", "counts"):
+        return re.sub(r"[a-z][a-z_-]*(?: [a-z]+)?", lambda found: _word(found[0]), said)
+    return _TIME.sub(lambda found: _time(found[1]), said)
+
+
+def _word(said: str) -> str:
+    """Return a word of the database, or two words joined by "or", in Dutch."""
+    if said in _NAMES or said in WORDS:
+        return _NAMES.get(said) or WORDS[said][0]
+    return " ".join({"or": "of"}.get(part) or _NAMES.get(part) or _label(part) for part in said.split(" "))
+
+
+def _label(part: str) -> str:
+    return WORDS[part][0] if part in WORDS else part
+
+
+def _time(written: str) -> str:
+    return format_datetime(datetime.fromisoformat(written), "d MMMM y, HH:mm", locale="nl_BE")

@@ -1,0 +1,46 @@
+"""What the domain tells in English is shown in Dutch on the pages of the team."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from outreach.web.dutch import SENTENCES, in_dutch
+
+TOLD = {
+    "was in_review; the approval is void": "was ter goedkeuring; de goedkeuring is vervallen",
+    "24 contacts, 22 to be mailed, 2 cohorts": "24 contacten, waarvan 22 gemaild worden, in 2 groepen",
+    "for 2026-11-23 19:08 (CET)": "voor 23 november 2026, 19:08",
+    "site.url http://127.0.0.1:8000 works on this machine only: one-click opting out takes https://": (
+        "site.url http://127.0.0.1:8000 werkt alleen op deze computer: uitschrijven met één klik vraagt https://"
+    ),
+    "none of the 4 contacts of the segment may be mailed: 3 no_legal_basis, 1 suppressed": (
+        "geen van de 4 contacten van de doelgroep mag gemaild worden: 3 geen rechtsgrond, 1 uitgesloten"
+    ),
+    "accepted: its audience is 9 contacts now and was 4 when approved: over 20% off": (
+        "aanvaard: de doelgroep telt nu 9 contacten en bij de goedkeuring 4: meer dan 20% verschil"
+    ),
+    "campaign 'lente' is draft and can't be scheduled (that takes approved): submit, edit or cancel it": (
+        "campagne lente kan dat nu niet: ze staat op 'ontwerp', en dit kan bij 'goedgekeurd'"
+    ),
+    "campaign 'x' can't be sent as it is:\n- no time is set: add send_at, e.g. `x` (Brussels time)": (
+        "campagne x kan zo niet verzonden worden:\n"
+        "- er is nog geen verzendtijd: voeg send_at toe, bijvoorbeeld `x` (Belgische tijd)"
+    ),
+}
+
+
+@pytest.mark.parametrize(("told", "dutch"), TOLD.items())
+def test_a_sentence_of_the_domain_is_told_in_dutch(told: str, dutch: str) -> None:
+    assert in_dutch(told) == dutch
+
+
+def test_a_sentence_that_is_not_known_stays_as_it_is() -> None:
+    assert in_dutch("een opmerking van Ann: {vrij} %s") == "een opmerking van Ann: {vrij} %s"
+    assert in_dutch("was " * 10_000) == "was " * 10_000
+
+
+def test_no_value_is_asked_for_that_the_sentence_lacks() -> None:
+    for sentence, dutch in SENTENCES.items():
+        assert set(re.findall(r"\{(\w+)\}", dutch)) <= set(re.findall(r"\{(\w+)\}", sentence)), sentence
