@@ -6,14 +6,16 @@ Never passed below this floor: the domain gets the session and the values it nee
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
 
 from outreach import database as databases
+from outreach import place
 from outreach.database import Database, open_database
 from outreach.errors import Refusal
 from outreach.keys import Keys, keys_file, make_keys, read_keys, write_keys
@@ -32,6 +34,7 @@ class App:
     database: Database
     links: Links
     clock: Callable[[], datetime]
+    simulated: bool = False  # mail goes to the built-in inbox; campaigns started now are marked as simulated
 
     @property
     def suppression_key(self) -> bytes:
@@ -103,6 +106,10 @@ def _belonging(folder: Path, keys: Keys | None, database: Database, now: datetim
         raise Refusal(
             f"{keys_file(folder)}: the suppression key isn't the one this database was made with; restore the pair"
         )
+    if installation.instance_id == keys.instance_id and not place.fits(database):
+        # As after a restore: from now on the folder and the database aren't each other's until a person adopts it.
+        keys = replace(keys, instance_id=secrets.token_hex(16))
+        write_keys(folder, keys)
     return keys
 
 
@@ -111,4 +118,5 @@ def _install(folder: Path, keys: Keys, database: Database, now: datetime) -> Key
     with database.writing() as session:
         if session.scalar(select(Installation)) is None:
             session.add(Installation(id=1, instance_id=keys.instance_id, key_canary=keys.canary, created_at=now))
+    place.claim(database)
     return keys

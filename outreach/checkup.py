@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from outreach import place
 from outreach.audience import segments
 from outreach.audience.addresses import AddressError, parse_address
 from outreach.belgium.numbers import NumberError, parse_enterprise_number
@@ -139,16 +140,16 @@ def _keys(project: Path, database: Database) -> Iterator[Finding]:
         return
     if mode := file.stat().st_mode & 0o077:
         yield Finding("keys", False, f"{file}: others may read it (mode {mode:03o} too wide); chmod 600 {file}")
-    yield from _pair(file, keys, installation)
+    yield from _pair(file, keys, installation, database)
 
 
-def _pair(file: Path, keys: Keys, installation: Installation | None) -> Iterator[Finding]:
+def _pair(file: Path, keys: Keys, installation: Installation | None, database: Database) -> Iterator[Finding]:
     if installation is None:
         yield Finding("keys", False, f"{file}: the database has no keys yet; run `outreach db upgrade`")
     elif installation.key_canary != keys.canary:
         yield Finding("keys", False, f"{file}: not the key this database was made with; restore the pair")
-    elif installation.instance_id != keys.instance_id:
-        text = "the database is a restored or copied one, and sends nothing until `outreach db adopt`"
+    elif installation.instance_id != keys.instance_id or not place.fits(database):
+        text = "the database was restored or copied, or the folder moved: it sends nothing until `outreach db adopt`"
         yield Finding("keys", False, text)
     else:
         yield Finding("keys", True, f"{file} belongs to the database")

@@ -61,12 +61,21 @@ def read_keys(project: Path) -> Keys | None:
 
 def write_keys(project: Path, keys: Keys) -> None:
     """Write the keys so that only this user reads them, and a crash leaves the old file or the new one."""
-    file = keys_file(project)
+    write_private(keys_file(project), json.dumps(asdict(keys), indent=1))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only this user reads; it is on the disk, whole, when this returns."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = file.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as handle:
-        json.dump(asdict(keys), handle, indent=1)
+        handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())
     temporary.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

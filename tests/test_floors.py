@@ -13,9 +13,10 @@ PACKAGE = ROOT / "outreach"
 
 # From the ground up, as docs/architecture.md section 3 draws the house.
 FLOORS = (
-    {"errors"},
+    {"errors", "formulas"},
     {"documents", "settings", "keys", "links", "models"},
     {"database"},
+    {"place"},
     {"migrations"},
     {"attempts", "backup", "starter", "users"},
     {"attempts", "users"},

@@ -9,6 +9,7 @@ import click
 from sqlalchemy import select
 
 from outreach import backup as backups
+from outreach import place
 from outreach.app import find_project
 from outreach.commands.door import Door, actor, json_option, print_json
 from outreach.database import current_revision, latest_revision, open_database, upgrade
@@ -90,6 +91,8 @@ def adopt(door: Door, yes: bool, as_json: bool) -> None:
         if changed and not yes:
             click.confirm("Is no other copy of this database sending mail?", abort=True)
         installation.instance_id = app.keys.instance_id
+        session.commit()
+        place.claim(app.database)
     if as_json:
         print_json({"adopted": changed, "by": actor()})
     else:

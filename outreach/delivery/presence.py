@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, Connection, DateTime, delete, func, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from outreach import place
 from outreach.database import Database
 from outreach.errors import Refusal
 from outreach.models import Worker
@@ -49,6 +50,7 @@ def present(database: Database, *, now: Callable[[], datetime], lease: timedelta
     """Be a sender while the block runs; AnotherSender if there is one already on this SQLite database."""
     with _only_sender(database), _connection_of_its_own(database) as connection:
         me = Presence(_register(database, connection, now()))
+        place.draw(database)
         over = threading.Event()
         arguments = (database, connection, me, over, lease.total_seconds() / 4, now)
         heart = threading.Thread(target=_beat, args=arguments, name="heartbeat", daemon=True)
@@ -60,6 +62,7 @@ def present(database: Database, *, now: Callable[[], datetime], lease: timedelta
             heart.join()
             with database.writing() as session:
                 session.execute(delete(Worker).where(Worker.id == me.worker_id))
+            place.draw(database)
 
 
 def bury_dead(session: Session, me: Presence, lease: timedelta) -> None:
@@ -159,7 +162,9 @@ def _renewed(database: Database, connection: Connection | None, worker_id: int, 
     if connection is not None:
         return connection.scalar(renew.values(heartbeat_at=_database_time())) is not None
     with database.writing() as session:
-        return session.scalar(renew.values(heartbeat_at=now)) is not None
+        alive = session.scalar(renew.values(heartbeat_at=now)) is not None
+    place.draw(database)
+    return alive
 
 
 def _database_time() -> ColumnElement[datetime]:

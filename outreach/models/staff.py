@@ -58,6 +58,7 @@ class Installation(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     instance_id: Mapped[str] = mapped_column(String(32))
+    generation: Mapped[str | None] = mapped_column(String(32))  # drawn anew while mail is sent; see outreach/place.py
     key_canary: Mapped[bytes]
     created_at: Mapped[datetime]
 

@@ -638,7 +638,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_delivery_address_status", ["address_hash", "status", "sent_at", "status_at", "campaign_id"], unique=False
+            "ix_delivery_address_status",
+            ["address_hash", "status", "sent_at", "status_at", "campaign_id"],
+            unique=False,
         )
         batch_op.create_index("ix_delivery_campaign_status", ["campaign_id", "status", "retry_at"], unique=False)
         batch_op.create_index("ix_delivery_cohort", ["cohort_id"], unique=False)
