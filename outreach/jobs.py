@@ -100,6 +100,7 @@ def _start(app: App, campaign_id: int) -> Started | Paused | None:
             links=app.links,
             now=app.now(),
             instance_id=app.keys.instance_id,
+            simulated=app.simulated,
         )
     if isinstance(outcome, Started):
         log.info("campaign %s starts: %s of %s to be mailed", campaign_id, outcome.mailable, outcome.audience)
@@ -112,15 +113,26 @@ def send(app: App, stop: threading.Event, progress: Progress | None = None) -> S
     """Send what is due now; nothing at all from a database that was restored or copied."""
     with app.database.reading() as session:
         ours = starting.is_ours(session, app.keys.instance_id)
+        simulated = not app.simulated and starting.simulated_under_way(session)
     if not ours:
         with app.database.writing() as session:
             starting.pause_foreign(session, app.keys.instance_id, app.now())
         return Summary(
-            trouble="this database was restored or copied: if it is the one that sends from now on, "
-            "run `outreach db adopt`"
+            trouble="this database was restored or copied, or its folder moved: "
+            "if it is the one that sends from now on, run `outreach db adopt`"
         )
+    if simulated:
+        with app.database.writing() as session:
+            starting.pause_simulated(session, app.now())
     return send_due(
-        app.database, app.settings, app.links, clock=app.clock, stop=stop, until_idle=True, progress=progress
+        app.database,
+        app.settings,
+        app.links,
+        clock=app.clock,
+        stop=stop,
+        until_idle=True,
+        progress=progress,
+        simulated=app.simulated,
     )
 
 

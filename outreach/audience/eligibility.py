@@ -16,6 +16,7 @@ from outreach.audience.legal_basis import ALLOWED
 from outreach.models import (
     AddressKind,
     Basis,
+    Campaign,
     Company,
     CompanyStatus,
     Contact,
@@ -34,6 +35,7 @@ MONTH = timedelta(days=30)
 ONE: ColumnElement[int] = literal_column("1")
 # It may or may not have gone; to the person it counts as a mail.
 UNSURE = (DeliveryStatus.SENDING, DeliveryStatus.UNCERTAIN)
+_REAL = Delivery.campaign_id.not_in(select(Campaign.id).where(Campaign.simulated.is_(True)).correlate(None))
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,14 @@ def refusal(policy: Policy) -> ColumnElement[str | None]:
 
 
 def mailed_since(since: datetime | None) -> ColumnElement[bool]:
-    """Return whether a row of `Delivery` is a mail that went out, or perhaps did, at or after `since` (None: ever)."""
+    """Return whether a row of `Delivery` is a mail that went out, or perhaps did, at or after `since` (None: ever).
+
+    A mail of a simulated campaign went to nobody.
+    """
     if since is None:
-        return Delivery.status.in_((DeliveryStatus.SENT, *UNSURE))
+        return and_(Delivery.status.in_((DeliveryStatus.SENT, *UNSURE)), _REAL)
     sent = and_(Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since)
-    return or_(sent, and_(Delivery.status.in_(UNSURE), Delivery.status_at >= since))
+    return and_(or_(sent, and_(Delivery.status.in_(UNSURE), Delivery.status_at >= since)), _REAL)
 
 
 def _is_suppressed() -> ColumnElement[bool]:

@@ -90,10 +90,39 @@ def pause_foreign(session: Session, instance_id: str, now: datetime) -> list[int
     return [campaign.id for campaign in under_way]
 
 
+def simulated_under_way(session: Session) -> list[Campaign]:
+    """Return the campaigns being sent that were begun with the built-in inbox."""
+    under_way = select(Campaign).where(Campaign.status == CampaignStatus.SENDING, Campaign.simulated.is_(True))
+    return list(session.scalars(under_way))
+
+
+def pause_simulated(session: Session, now: datetime) -> None:
+    """Pause every simulated campaign under way: what was begun with the built-in inbox goes to nobody else."""
+    for campaign in simulated_under_way(session):
+        life.pause(session, campaign, by=SYSTEM, now=now, reason=_simulated(campaign))
+
+
+def _simulated(campaign: Campaign) -> str:
+    return (
+        "it is a simulation: it was begun with `outreach up --inbox`, and only that goes on with it; "
+        f"to send it for real: `outreach campaign copy {campaign.name} NEW-NAME`"
+    )
+
+
 def start(
-    session: Session, campaign_id: int, *, settings: Settings, links: Links, now: datetime, instance_id: str
+    session: Session,
+    campaign_id: int,
+    *,
+    settings: Settings,
+    links: Links,
+    now: datetime,
+    instance_id: str,
+    simulated: bool = False,
 ) -> Started | Paused | None:
-    """Freeze the audience of a campaign that is due; None if another process did, or it isn't due."""
+    """Freeze the audience of a campaign that is due; None if another process did, or it isn't due.
+
+    `simulated` says that its mails go to the built-in inbox: it is marked so for good.
+    """
     claimed = session.connection().execute(
         update(Campaign)
         .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SCHEDULED, Campaign.send_at <= now)
@@ -105,9 +134,17 @@ def start(
     try:
         # A savepoint: an obstacle takes every row back, and the pause is written in the same transaction.
         with session.begin_nested():
+            _tell_real(campaign, simulated)
+            session.flush()
             return _freeze(session, campaign, settings, links, now, instance_id)
     except _Obstacle as obstacle:
         return _paused(session, campaign_id, obstacle, now)
+
+
+def _tell_real(campaign: Campaign, simulated: bool) -> None:
+    if campaign.simulated and not simulated:
+        raise _Obstacle(PauseKind.PERSON, _simulated(campaign))
+    campaign.simulated = simulated
 
 
 def _freeze(
@@ -130,7 +167,7 @@ def _freeze(
 
 
 _FOREIGN = (
-    "this database was restored or copied, so what was due since may have gone out already; "
+    "this database was restored or copied, or its folder moved, so what was due may have gone out already elsewhere; "
     "if it is the one that sends from now on, run `outreach db adopt`, look at each campaign, and resume it"
 )
 

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from outreach.belgium.places import PROVINCES, place_of
 from outreach.errors import Refusal
-from outreach.models import Cohort, Delivery, DeliveryStatus, Enterprise, Exposure, Service
+from outreach.models import Campaign, Cohort, Delivery, DeliveryStatus, Enterprise, Exposure, Service
 
 Cell = tuple[str | None, str | None]
 
@@ -175,6 +175,7 @@ def exposures_so_far(session: Session, *, since: datetime | None = None) -> dict
     query = (
         select(Exposure.service_id, func.sum(per_cohort.c.recipients))
         .join(per_cohort, per_cohort.c.cohort_id == Exposure.cohort_id)
+        .where(Exposure.campaign_id.not_in(select(Campaign.id).where(Campaign.simulated.is_(True))))
         .group_by(Exposure.service_id)
     )
     return {service_id: int(count) for service_id, count in session.execute(query)}

@@ -128,6 +128,13 @@ def record(session: Session, mails: Mails, worker_id: int, id: int, result: Resu
     return _write(session, mails, id, worker_id, result, now, taken=True)
 
 
+def take_back(session: Session, campaign_id: int, ids: Sequence[int], now: datetime) -> None:
+    """Let rejected deliveries wait again, due at once yet behind all that was never tried."""
+    rejected = (Delivery.campaign_id == campaign_id, Delivery.status == DeliveryStatus.REJECTED)
+    waits = {"status": DeliveryStatus.PENDING, "reason": None, "retry_at": now, "status_at": now}
+    session.execute(update(Delivery).where(Delivery.id.in_(ids), *rejected).values(**waits, first_tried_at=None))
+
+
 def recover(session: Session, mails: Mails, now: datetime) -> int:
     """Free what workers that are gone had claimed, and make `uncertain` what they were sending; return how many."""
     gone = mails.worker_id.is_not(None) & mails.worker_id.not_in(select(Worker.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,9 +18,22 @@ from outreach.delivery.claiming import Attempts, Mails, Result
 from outreach.delivery.replies import Reply, Verdict
 from outreach.errors import NotFound
 from outreach.links import Links
-from outreach.models import Campaign, CampaignStatus, Company, Contact, Delivery, OutboxMail, PauseKind, SkipReason
+from outreach.models import (
+    Campaign,
+    CampaignStatus,
+    Company,
+    Contact,
+    Delivery,
+    DeliveryStatus,
+    OutboxMail,
+    PauseKind,
+    SkipReason,
+)
 from outreach.settings import Settings
 
+# So many refusals in a row and no mail taken: it is more likely us than all these addresses.
+REFUSED_IN_A_ROW = 20
+LEAST_REFUSED = 3
 # Rows a connection holds at a time: enough to save queries, few enough for others to get their share.
 BATCH = 20
 
@@ -48,6 +62,29 @@ class Mail:
         return self.tried.id
 
 
+@dataclass
+class Refused:
+    """The first tries that the relay refused since it last took a mail of the campaign, and how many are too many."""
+
+    most: int = REFUSED_IN_A_ROW
+    ids: set[int] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, mail: Mail, reply: Reply) -> list[int]:
+        """Note an answer; return the refused mails once they are too many, and count anew."""
+        with self.lock:
+            if reply.verdict is Verdict.DELIVERED:
+                self.ids.clear()
+            # A second refusal is believed: a person saw the first, and went on.
+            if reply.verdict is Verdict.REJECT and reply.code is not None and mail.tried.count == 1:
+                self.ids.add(mail.id)
+            if len(self.ids) < self.most:
+                return []
+            ids = sorted(self.ids)
+            self.ids.clear()
+            return ids
+
+
 @dataclass(frozen=True)
 class CampaignLane:
     """The deliveries of one campaign that is being sent."""
@@ -57,6 +94,7 @@ class CampaignLane:
     mailing: Mailing
     settings: Settings
     now: datetime
+    refused: Refused = field(default_factory=Refused)
     mails: Mails = Delivery
 
     def claim(self, session: Session, worker_id: int, now: datetime) -> list[Mail]:
@@ -105,7 +143,12 @@ class CampaignLane:
         window = timedelta(hours=self.settings.sending.retry_hours)
         result = claiming.result_of(reply, mail.tried, retry_window=window, now=now)
         if result.status not in ("deferred", "pending"):
-            return _recorded(session, Delivery, worker_id, mail, result, now)
+            written = _recorded(session, Delivery, worker_id, mail, result, now)
+            if too_many := self.refused.note(mail, reply):
+                claiming.take_back(session, self.campaign_id, too_many, now)
+                said = f"the relay refused {len(too_many)} mails in a row and took none, the last with: {reply}"
+                self.give_pause(session, said, now)
+            return written
         # Locked first: a cancellation either sees this row waiting, or is seen here.
         status = session.scalar(select(Campaign.status).where(Campaign.id == self.campaign_id).with_for_update())
         written = _recorded(session, Delivery, worker_id, mail, result, now)
@@ -167,7 +210,12 @@ def open_campaign(
     """Load what is needed to compose a campaign's mails."""
     campaign = session.get_one(Campaign, campaign_id)
     loaded = mailing.load(session, campaign_id, settings=settings, links=links)
-    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now)
+    mails = select(func.count()).where(
+        Delivery.campaign_id == campaign_id,
+        Delivery.status.not_in((DeliveryStatus.SKIPPED, DeliveryStatus.HELD_OUT, DeliveryStatus.CANCELLED)),
+    )
+    most = max(LEAST_REFUSED, min(REFUSED_IN_A_ROW, session.scalar(mails) or 0))
+    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now, Refused(most))
 
 
 def pause_sending(session: Session, campaign_id: int, reason: str, kind: PauseKind, now: datetime) -> bool:

@@ -68,6 +68,7 @@ class Round:
     me: Presence
     tally: Tally
     pacer: Pace
+    simulated: bool = False
     troubled: bool = False
     trouble: str | None = None
     _halted: threading.Event = field(default_factory=threading.Event)
@@ -133,7 +134,7 @@ class Round:
         if mails := self._claim(outbox, outbox_is_due):
             return outbox, mails
         with self.database.reading() as session:
-            waiting = waiting_campaigns(session, self.now())
+            waiting = waiting_campaigns(session, self.now(), simulated=self.simulated)
         for campaign_id in waiting[number % len(waiting) :] + waiting[: number % len(waiting)] if waiting else []:
             lane = self._campaign(campaign_id)
             if lane is not None and (mails := self._claim(lane)):
@@ -228,12 +229,14 @@ def outbox_is_due(session: Session, now: datetime) -> bool:
     return _any(session, OutboxMail.worker_id.is_(None) & claiming.due(OutboxMail, now))
 
 
-def waiting_campaigns(session: Session, now: datetime) -> list[int]:
-    """Return the campaigns being sent that have mail which may be claimed now."""
+def waiting_campaigns(session: Session, now: datetime, *, simulated: bool = False) -> list[int]:
+    """Return the campaigns being sent, the real or the simulated ones, that have mail which may be claimed now."""
     waits = exists().where(
         Delivery.campaign_id == Campaign.id, Delivery.worker_id.is_(None), claiming.due(Delivery, now)
     )
-    sending = select(Campaign.id).where(Campaign.status == CampaignStatus.SENDING, waits)
+    sending = select(Campaign.id).where(
+        Campaign.status == CampaignStatus.SENDING, Campaign.simulated.is_(simulated), waits
+    )
     return list(session.scalars(sending.order_by(Campaign.id)))
 
 

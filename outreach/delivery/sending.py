@@ -78,10 +78,12 @@ def send_due(
     stop: threading.Event,
     until_idle: bool,
     progress: Progress | None = None,
+    simulated: bool = False,
 ) -> Summary:
     """Send what is due, until nothing is (`until_idle`) or until `stop` is set; mails on the wire are finished.
 
     Any number of processes may do this at once; on SQLite all but one stand by. A rest of the relay is obeyed.
+    Of campaigns only the real ones are sent, or only the simulated ones.
     """
     pacer = Pace(settings.relay.per_second)
     tally = Tally(None if progress is None else lambda counts: progress(_summary(counts)))
@@ -90,7 +92,7 @@ def send_due(
         before = tally.counts.copy()
         standby, trouble = False, None
         try:
-            trouble = _send_once(database, settings, links, clock, stop, tally, pacer)
+            trouble = _send_once(database, settings, links, clock, stop, tally, pacer, simulated)
         except AnotherSender as other:
             log.info("standing by: %s", other)
             standby = True
@@ -108,17 +110,19 @@ def _send_once(
     stop: threading.Event,
     tally: Tally,
     pacer: Pace,
+    simulated: bool,
 ) -> str | None:
     """Do one round if there is anything to do; return what went wrong."""
     with database.reading() as session:
         rest = resting.find(session, settings.relay, clock())
         strays = rounds.has_strays(session)
-        due = rounds.outbox_is_due(session, clock()) or bool(rounds.waiting_campaigns(session, clock()))
+        waiting = rounds.waiting_campaigns(session, clock(), simulated=simulated)
+        due = bool(waiting) or rounds.outbox_is_due(session, clock())
     trouble = f"the relay rests until {rest.until:%H:%M:%S} UTC: {rest.reply}" if rest is not None and due else None
     if strays or (due and rest is None):
         lease = timedelta(seconds=settings.sending.lease_seconds)
         with presence.present(database, now=clock, lease=lease) as me:
-            round = Round(database, settings, links, clock, stop, me, tally, pacer)
+            round = Round(database, settings, links, clock, stop, me, tally, pacer, simulated)
             tally.add("recovered", round.commit(lambda session: _recover(session, me, lease, clock())))
             if rest is None:
                 _carry(round)

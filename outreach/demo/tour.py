@@ -20,15 +20,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from outreach.app import App, open_app
 from outreach.belgium.calendar import BRUSSELS
 from outreach.demo import audience_files, catalogue_file, recipients
-from outreach.demo.inbox import Mailbox, free_port, running_inbox
-from outreach.demo.inbox_pages import serving
+from outreach.demo.inbox import Mailbox, free_port
 from outreach.demo.invariants import verify
 from outreach.errors import Refusal
+from outreach.keys import STATE
 from outreach.models import Campaign, CampaignStatus, OutboxMail, OutboxStatus
 
 CAMPAIGN = "kennismaking"
@@ -51,9 +51,6 @@ website = "https://www.federatie.example"
 url = "http://127.0.0.1:{site}"
 port = {site}
 
-[relay]
-host = "127.0.0.1"
-port = {smtp}
 """
 
 SEGMENT = """\
@@ -91,9 +88,6 @@ class Place:
 
     project: Path
     site: str
-    inbox: str
-    smtp_port: int
-    inbox_port: int
 
 
 @dataclass(frozen=True)
@@ -109,22 +103,20 @@ def run(project: Path, *, once: bool, teller: Teller) -> list[str]:
     """Run the demo in `project` and return the invariants that did not hold; without `once` wait for Ctrl-C."""
     place = _prepare(project)
     with ExitStack() as stack:
-        mailbox = Mailbox(place.project / "inbox.db")
-        stack.callback(mailbox.close)
-        stack.enter_context(running_inbox(mailbox, place.smtp_port))
-        stack.enter_context(serving(mailbox, place.inbox_port))
         app = open_app(place.project)
         stack.callback(app.close)
         _fill(place, teller)
-        _plan(place, app, teller)
-        stack.enter_context(_up(place))
+        _plan(place, teller)
+        printed = stack.enter_context(_up(place))
+        mailbox = Mailbox(place.project / STATE / "inbox.db")
+        stack.callback(mailbox.close)
         _send(place, app, mailbox, teller)
         tally = _answer(place, app, mailbox, teller)
         teller.heading("What it led to")
         _outreach(place, teller, "report", "campaign", CAMPAIGN)
         faults = [*tally.faults, *verify(app, mailbox, CAMPAIGN)]
         _tell_invariants(faults, teller)
-        _tell_addresses(place, teller)
+        _tell_addresses(printed, teller)
         if not once:
             teller.line("Ctrl-C stops everything; the data stays in the folder until the next demo.")
             _wait_for_interrupt()
@@ -137,11 +129,11 @@ def _prepare(project: Path) -> Place:
         if not (project / MARK).exists():
             raise Refusal(f"{project}: exists and was not made by the demo; name another folder with --folder")
         shutil.rmtree(project)
-    site, smtp, inbox = free_port(8000), free_port(2525), free_port(8025)
+    site = free_port(8000)
     _call([sys.executable, "-m", "outreach", "init", str(project)])
     (project / MARK).write_text("made by the demo, and removed by the next one\n")
-    (project / "outreach.toml").write_text(SETTINGS.format(site=site, smtp=smtp))
-    return Place(project, f"http://127.0.0.1:{site}", f"http://127.0.0.1:{inbox}", smtp, inbox)
+    (project / "outreach.toml").write_text(SETTINGS.format(site=site))
+    return Place(project, f"http://127.0.0.1:{site}")
 
 
 def _fill(place: Place, teller: Teller) -> None:
@@ -161,7 +153,7 @@ def _fill(place: Place, teller: Teller) -> None:
         _outreach(place, teller, *arguments, typed=PASSWORD, quiet=True)
 
 
-def _plan(place: Place, app: App, teller: Teller) -> None:
+def _plan(place: Place, teller: Teller) -> None:
     (ann, *_), (bert, *_) = STAFF
     send_at = datetime.now(BRUSSELS) + timedelta(seconds=45)
     file = place.project / "campaigns" / f"{CAMPAIGN}.yaml"
@@ -170,8 +162,6 @@ def _plan(place: Place, app: App, teller: Teller) -> None:
     _outreach(place, teller, "segment", "explain", "demo-vlaanderen-en-brussel")
     teller.heading("A campaign: written, checked, submitted by Ann, approved by Bert, scheduled")
     _outreach(place, teller, "campaign", "new", f"campaigns/{file.name}", "--as", ann)
-    with app.database.writing() as session:
-        session.execute(update(Campaign).where(Campaign.name == CAMPAIGN).values(simulated=True))
     _outreach(place, teller, "campaign", "check", CAMPAIGN)
     _outreach(place, teller, "campaign", "submit", CAMPAIGN, "--as", ann)
     _outreach(place, teller, "campaign", "approve", CAMPAIGN, "--as", bert)
@@ -179,7 +169,7 @@ def _plan(place: Place, app: App, teller: Teller) -> None:
 
 
 def _send(place: Place, app: App, mailbox: Mailbox, teller: Teller) -> None:
-    teller.heading("`outreach up` sends it when it is due")
+    teller.heading("`outreach up --inbox` sends it when it is due, to the built-in inbox")
     total = 0
     with teller.progress("sent", None) as advance:
         seen = 0
@@ -237,24 +227,27 @@ def _tell_invariants(faults: list[str], teller: Teller) -> None:
         teller.line(f"BROKEN: {fault}")
 
 
-def _tell_addresses(place: Place, teller: Teller) -> None:
-    teller.heading("Open in a browser")
-    teller.line(f"{place.site}/            what companies see: the catalogue and the services")
-    teller.line(f"{place.site}/staff       what the team sees; log in as {STAFF[0][0]}, password: {PASSWORD}")
-    teller.line(f"{place.inbox}/            the inbox with every mail that was sent")
+def _tell_addresses(printed: Path, teller: Teller) -> None:
+    teller.heading("Open in a browser (as `outreach up --inbox` printed)")
+    for line in printed.read_text().splitlines():
+        if line.startswith(("inbox ", "site ", "staff ")):
+            teller.line(line)
+    teller.line(f"Log in as {STAFF[0][0]}, password: {PASSWORD}")
 
 
 @contextmanager
-def _up(place: Place) -> Iterator[None]:
-    """Run `outreach up` as a process of its own while the block runs."""
+def _up(place: Place) -> Iterator[Path]:
+    """Run `outreach up --inbox` as a process of its own while the block runs; give the file with what it prints."""
     log = (place.project / "up.log").open("w")
-    process = subprocess.Popen([*_command(place), "up"], stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    process = subprocess.Popen(
+        [*_command(place), "up", "--inbox"], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+    )
     try:
         if not recipients.wait_until(lambda: _answers(place) or process.poll() is not None, seconds=60):
             raise Refusal(f"`outreach up` does not answer; see {log.name}")
         if process.poll() is not None:
             raise Refusal(f"`outreach up` stopped; see {log.name}")
-        yield
+        yield Path(log.name)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -180,6 +180,41 @@ def test_a_policy_refusal_pauses_the_campaign_with_the_relays_words_and_marks_no
     assert state(both, campaign).status is CampaignStatus.SENT
 
 
+def test_a_relay_that_refuses_every_address_pauses_the_campaign_instead_of_rejecting_them_all(
+    both: App, clock: Any
+) -> None:
+    campaign = make_campaign(both, clock, crowd=60)
+
+    def answer(stage: str, talk: Talk) -> str | None:
+        return "550 no" if stage == "rcpt" else None
+
+    with Relay(answer=answer) as relay:
+        send(both, relay.port, connections=1)
+    paused = state(both, campaign)
+    assert paused.status is CampaignStatus.PAUSED
+    assert "refused 20 mails in a row" in (paused.pause_reason or "")
+    assert "550 no" in (paused.pause_reason or "")
+    assert statuses(both) == {"pending": 61, "skipped": 3}
+    resume(both, campaign)
+    with Relay() as relay:
+        assert send(both, relay.port).sent == 61
+    assert state(both, campaign).status is CampaignStatus.SENT
+
+
+def test_a_small_campaign_of_which_every_address_is_refused_pauses_once_and_then_ends(
+    both: App, campaign: Campaign
+) -> None:
+    def answer(stage: str, talk: Talk) -> str | None:
+        return "550 5.1.1 no such user" if stage == "rcpt" else None
+
+    with Relay(answer=answer) as relay:
+        send(both, relay.port)
+        assert state(both, campaign).status is CampaignStatus.PAUSED
+        resume(both, campaign)
+        assert send(both, relay.port).rejected == 9
+    assert state(both, campaign).status is CampaignStatus.SENT
+
+
 def test_one_mail_that_the_relay_refuses_does_not_hold_up_the_others(app: App, clock: Any) -> None:
     campaign = make_campaign(app, clock, crowd=30)
     with Relay(answer=refusing("ann@ann.example", "550 5.7.1 content")) as relay:
