@@ -15,18 +15,20 @@ WHERE (k.id IN (SELECT company_id FROM collaboration
           AND (k.nace_2025 IS NULL
                OR NOT (k.nace_2025 >= '471' AND k.nace_2025 < '472' OR k.nace_2025 >= '56' AND k.nace_2025 < '57'))
           AND k.id NOT IN (SELECT company_id FROM delivery
-                           WHERE status = 'sent' AND sent_at >= '2026-10-25 09:00:00.000000'
-                              OR status IN ('sending', 'uncertain') AND status_at >= '2026-10-25 09:00:00.000000'))
+                           WHERE campaign_id NOT IN (SELECT id FROM campaign WHERE simulated)
+                             AND (status = 'sent' AND sent_at >= '2026-10-25 09:00:00.000000'
+                                  OR status IN ('sending', 'uncertain') AND status_at >= '2026-10-25 09:00:00.000000')))
   AND c.address_hash IS NOT NULL
-  AND c.address_hash NOT IN (
-      SELECT d.address_hash
+  AND c.id NOT IN (
+      SELECT other.id
       FROM service s
       JOIN exposure e ON e.service_id = s.id
       JOIN delivery d ON d.cohort_id = e.cohort_id
-      WHERE s.slug IN ('dienst-14', 'dienst-27') AND d.address_hash IS NOT NULL
+      JOIN contact other ON other.address_hash = d.address_hash
+      WHERE s.slug IN ('dienst-14', 'dienst-27') AND d.campaign_id NOT IN (SELECT id FROM campaign WHERE simulated)
         AND (d.status = 'sent' AND d.sent_at >= '2026-08-26 09:00:00.000000'
              OR d.status IN ('sending', 'uncertain') AND d.status_at >= '2026-08-26 09:00:00.000000'))
   AND NOT EXISTS (SELECT 1 FROM delivery d
-                  WHERE d.address_hash = c.address_hash
+                  WHERE d.address_hash = c.address_hash AND d.campaign_id NOT IN (SELECT id FROM campaign WHERE simulated)
                     AND (d.status = 'sent' AND d.sent_at >= '2026-11-10 09:00:00.000000'
                          OR d.status IN ('sending', 'uncertain') AND d.status_at >= '2026-11-10 09:00:00.000000'))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, not_, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from outreach.audience.eligibility import ONE, mailed_since
 from outreach.audience.segments import values
@@ -122,7 +122,10 @@ def _under(column: Column, entry: NaceCode) -> Condition:
 
 
 def _tag(value: tuple[str, ...], _now: datetime) -> Condition:
-    return Among(Contact.id, select(ContactTag.contact_id).where(ContactTag.tag.in_(value)))
+    # One by one, so that each comes from the index in the order of the ids.
+    return Among(
+        Contact.id, *(select(ContactTag.contact_id).where(ContactTag.tag == tag) for tag in sorted(set(value)))
+    )
 
 
 def _topic(value: tuple[str, ...], _now: datetime) -> Condition:
@@ -143,9 +146,12 @@ def _shown(value: Shown, now: datetime) -> Condition:
     services = select(Service.id).where(Service.slug.in_(value.service))
     cohorts = select(Exposure.cohort_id).where(Exposure.service_id.in_(services))
     got = mailed_since(now - values.period(value.within) if value.within else None)
-    key = Delivery.company_id if value.to is To.COMPANY else Delivery.address_hash
-    shown = select(key).where(Delivery.cohort_id.in_(cohorts), got, key.is_not(None))
-    return Among(Contact.company_id if value.to is To.COMPANY else Contact.address_hash, shown)
+    if value.to is To.COMPANY:
+        return Among(Contact.company_id, select(Delivery.company_id).where(Delivery.cohort_id.in_(cohorts), got))
+    # The few who were shown it become ids, since looking up numbers is quicker than looking up hashes.
+    same = aliased(Contact)
+    shown = select(same.id).join(Delivery, Delivery.address_hash == same.address_hash)
+    return Among(Contact.id, shown.where(Delivery.cohort_id.in_(cohorts), got))
 
 
 def _collaboration(value: Collaborating, _now: datetime) -> Condition:
