@@ -21,7 +21,10 @@ HEADER = (
     *("Functie", "Rechtsgrond", "Bron", "Datum toestemming", "Tags"),
 )
 # How many of a hundred companies have their seat in each province (NIS).
-WEIGHTS = {"10000": 26, "40000": 22, "30000": 20, "20001": 14, "70000": 11, "04000": 5, "60000": 1, "50000": 1}
+WEIGHTS = {
+    "10000": 25, "40000": 21, "30000": 19, "20001": 14, "70000": 11, "04000": 5,
+    "20002": 1, "50000": 1, "60000": 1, "80000": 1, "90000": 1,
+}  # fmt: skip
 SECTORS = {
     "C": ("10.710", "13.960", "16.240", "22.220", "25.110", "25.530", "28.990", "31.000"),
     "F": ("41.001", "43.210", "43.320", "43.341"),
@@ -36,6 +39,11 @@ SECTORS = {
     "Q": ("85.599",),
     "R": ("86.100", "87.301"),
     "A": ("01.191", "01.300"),
+    "D": ("35.120", "35.140"),
+    "E": ("38.110", "38.210"),
+    "L": ("64.190", "66.220"),
+    "S": ("93.110", "93.130"),
+    "T": ("96.210",),
 }
 FUNCTIONS = ("zaakvoerder", "aankoper", "productieleider", "facility manager", "hr-verantwoordelijke")
 MAILBOXES = ("info", "contact", "aankoop", "sales", "administratie")

@@ -46,15 +46,16 @@ def create_inbox(mailbox: Mailbox) -> FastAPI:
             return page("missing.html", 404)
         kept, raw = found
         message = parse(raw)
-        bodies = {"text": _body(message, "plain"), "html": _body(message, "html")}
-        return page("mail.html", mail=kept, headers=message.items(), **bodies)
+        text, html = _body(message, "plain"), _body(message, "html")
+        return page("mail.html", mail=kept, headers=message.items(), text=text, html=html)
 
     @app.get("/mail/{id}/html")
     def html(id: int) -> HTMLResponse:
         found = mailbox.one(id)
         body = _body(parse(found[1]), "html") if found else None
-        shown = body or "<!doctype html><title>geen HTML</title><p>Deze mail heeft geen HTML-deel."
-        return HTMLResponse(shown, headers={"Content-Security-Policy": MAIL_POLICY})
+        if body is None:
+            return page("missing.html", 404)
+        return HTMLResponse(body, headers={"Content-Security-Policy": MAIL_POLICY})
 
     @app.get("/mail/{id}/source")
     def source(id: int) -> Response:
