@@ -169,6 +169,8 @@ def model(count: int) -> MailModel:
         sector="Industrie",
         view_url="https://nieuwsbrief.example/n/k0x7q2",
         preferences_url="https://nieuwsbrief.example/p/abc",
+        brand="Werk dat past",
+        tagline="bedrijven en maatwerk, dicht bij elkaar",
     )
 
 

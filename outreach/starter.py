@@ -22,6 +22,8 @@ email = ""                    # where people reach a person; also From unless ma
 website = ""
 
 [site]
+name = "Werk dat past"        # the name over the mails and the pages
+tagline = "bedrijven en maatwerk, dicht bij elkaar"
 url = "http://127.0.0.1:8000" # where companies reach the public pages; https:// once it is public
 
 [relay]                       # the mail server that takes our mail

@@ -54,6 +54,8 @@ def compose(frozen: Frozen, cells: Sequence[Cell], content: Content, links: Link
         province=_province(cells, language),
         sector=_sector(cells, language),
         view_url=view_url,
+        brand=frozen.sender.brand,
+        tagline=frozen.sender.tagline,
     )
 
 

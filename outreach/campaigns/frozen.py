@@ -47,6 +47,8 @@ class FrozenSender:
     reply_to: str
     list_id: str
     bounce_domain: str
+    brand: str = ""
+    tagline: str = ""
 
     def shown(self) -> Sender:
         """Return what the mail shows of the sender."""
@@ -150,6 +152,8 @@ def sender_of(settings: Settings, spec: CampaignSpec) -> FrozenSender:
         reply_to=spec.reply_to or mail.reply_to,
         list_id=mail.list_id or f"outreach.{settings.mail_domain}",
         bounce_domain=mail.bounce_domain,
+        brand=settings.site.name,
+        tagline=settings.site.tagline,
     )
 
 

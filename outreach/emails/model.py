@@ -82,6 +82,8 @@ class MailModel:
     sector: str
     view_url: str
     preferences_url: str | None = None
+    brand: str = ""
+    tagline: str = ""
 
 
 @dataclass(frozen=True)

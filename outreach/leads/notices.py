@@ -142,6 +142,7 @@ def _message(
         "page": links.lead(answered),
         "who": fold(card.person or card.company_name),
         "can_reply": reply_to is not None,
+        "brand": fold(settings.site.name),
         "sender": fold(", ".join(part for part in (settings.sender.name, settings.sender.address) if part)),
         "simulated": card.simulated,
     }

@@ -67,6 +67,8 @@ def model(spotlight: SpotlightView) -> MailModel:
         sector="Industrie",
         view_url="https://nieuwsbrief.example/n/k0x7q2",
         preferences_url="https://nieuwsbrief.example/p/abc",
+        brand="Werk & dichtbij",
+        tagline="maatwerk in de buurt",
     )
 
 
