@@ -12,7 +12,7 @@ from outreach.belgium.places import PROVINCES, province_by_name
 from outreach.catalogue import services
 from outreach.catalogue.categories import CATEGORIES, UnknownWord, category_of
 from outreach.catalogue.files import read_catalogue
-from outreach.commands.door import Door, json_option, print_json, print_table
+from outreach.commands.door import Door, counted, json_option, print_json, print_table, shown
 from outreach.errors import NotFound, Refusal
 from outreach.models import Enterprise, Service
 
@@ -64,7 +64,8 @@ def list_(door: Door, category: str | None, province: str | None, withdrawn: boo
         return
     columns = ("slug", "name", "enterprise", "category", "provinces", "sectors", "state")
     print_table(columns, ([", ".join(r[c]) if isinstance(r[c], list) else r[c] for c in columns] for r in rows))
-    click.echo(f"{len(rows)} services of {len({row['enterprise_number'] for row in rows})} enterprises")
+    enterprises = counted(len({row["enterprise_number"] for row in rows}), "enterprise")
+    click.echo(f"{counted(len(rows), 'service')} of {enterprises}")
 
 
 @command.command()
@@ -85,8 +86,7 @@ def show(door: Door, slug: str, as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    shown = ((name, ", ".join(value) if isinstance(value, list) else value) for name, value in data.items())
-    print_table(("field", "value"), shown)
+    print_table(("field", "value"), ((name, shown(name, value)) for name, value in data.items()))
 
 
 @command.command()

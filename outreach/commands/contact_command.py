@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from outreach.app import App
 from outreach.audience import contacts, erasing, suppressing
 from outreach.audience.contacts import AddressFile, ContactCard, LeadView, SuppressionView
-from outreach.commands.door import Door, actor, as_json_text, json_option, print_json, print_table
+from outreach.commands.door import Door, actor, as_json_text, counted, json_option, local, print_json, print_table
 from outreach.errors import NotFound, Refusal
 from outreach.links import hash_address
 from outreach.models import SuppressionReason
@@ -96,7 +96,7 @@ def _print_card(card: ContactCard) -> None:
         ("tracking", f"consent since {card.tracking_consent_at:%Y-%m-%d}" if card.tracking_consent_at else None),
         *(("basis", f"{row.basis} since {row.obtained_on}, from {row.source!r}, entered by {row.actor}"
            + (f", withdrawn {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else "")) for row in card.bases),
-        *(("mail", f"{row.campaign}: {row.status} {row.reason or ''} {row.status_at:%Y-%m-%d %H:%M}")
+        *(("mail", f"{row.campaign}: {row.status} {row.reason or ''} {local(row.status_at)}")
           for row in card.deliveries),
     ]  # fmt: skip
     for label, value in facts:
@@ -151,7 +151,7 @@ def suppress(door: Door, address: str, reason: str, as_json: bool) -> None:
         print_json({"address": checked, "new": new, "contacts": known})
         return
     state = "suppressed" if new else "was suppressed already"
-    click.echo(f"{checked}: {state}; no campaign mails it ({known} contacts here have this address)")
+    click.echo(f"{checked}: {state}; no campaign mails it (contacts with this address here: {known})")
 
 
 @command.command()
@@ -182,15 +182,17 @@ def erase(door: Door, address: str, yes: bool, as_json: bool) -> None:
         with app.database.reading() as session:
             known = len(contacts.of_address(session, checked, app.suppression_key))
         if not yes:
-            click.confirm(f"Erase {checked} ({known} contacts) for good?", abort=True, err=True)
+            click.confirm(f"Erase {checked} ({counted(known, 'contact')}) for good?", abort=True, err=True)
         with app.database.writing() as session:
             erased = erasing.erase(session, checked, key=app.suppression_key, actor=actor(), now=app.now())
     if as_json:
         print_json({"address": checked, **asdict(erased)})
         return
     click.echo(
-        f"{checked}: erased from {erased.contacts} contacts, {erased.legal_bases} legal bases, {erased.leads} leads "
-        f"and {erased.mails} mails; {erased.deliveries_cancelled} deliveries cancelled; suppressed"
+        f"{checked}: erased from {counted(erased.contacts, 'contact')}, "
+        f"{counted(erased.legal_bases, 'legal basis', 'legal bases')}, {counted(erased.leads, 'lead')} and "
+        f"{counted(erased.mails, 'mail')}; "
+        f"{counted(erased.deliveries_cancelled, 'delivery', 'deliveries')} cancelled; suppressed"
     )
 
 

@@ -24,6 +24,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from outreach.app import App, open_app, system_clock
+from outreach.belgium.calendar import BRUSSELS
+from outreach.belgium.numbers import format_enterprise_number
 from outreach.errors import Refusal
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -122,6 +124,25 @@ def _width() -> int | None:
         return None
     told = os.environ.get("COLUMNS", "")
     return int(told) if told.isdecimal() and int(told) > 0 else _ENDLESS
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun: `1 lead`, `1,200 leads`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def local(moment: datetime) -> str:
+    """Return a moment as the clock in Brussels shows it, to the minute."""
+    return f"{moment.astimezone(BRUSSELS):%Y-%m-%d %H:%M}"
+
+
+def shown(name: str, value: Any) -> Any:
+    """Return the value of a named field as a person reads it: local time, enterprise numbers with their dots."""
+    if isinstance(value, datetime):
+        return local(value)
+    if name.endswith("enterprise_number") and isinstance(value, str):
+        return format_enterprise_number(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def escape(text: str) -> str:

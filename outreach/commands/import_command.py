@@ -18,7 +18,7 @@ from outreach.audience.importing import ImportOptions, ImportSummary
 from outreach.audience.importing_cells import basis as parse_basis
 from outreach.audience.rejects import Reject
 from outreach.audience.suppression_files import SuppressionSummary
-from outreach.commands.door import Door, actor, json_option, print_json
+from outreach.commands.door import Door, actor, counted, json_option, print_json
 from outreach.models import Basis
 
 SHOWN_AT_MOST = 20
@@ -199,30 +199,48 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
     form = f"sheet {summary.sheet!r}" if summary.sheet else f"{summary.encoding}, delimiter {summary.delimiter!r}"
     companies, people = summary.companies, summary.contacts
     lines = [
-        f"{summary.file}: {summary.rows} rows ({form})",
+        f"{summary.file}: {counted(summary.rows, 'row')} ({form})",
         "columns: " + ", ".join(f"{header} → {name}" for name, header in summary.columns.items()),
         f"companies: {companies.created} new, {companies.updated} updated, {companies.unchanged} unchanged",
         f"contacts: {people.created} new, {people.updated} updated, {people.unchanged} unchanged "
-        f"({summary.role_addresses} impersonal addresses)",
+        f"({counted(summary.role_addresses, 'impersonal address', 'impersonal addresses')})",
         f"evidence of a legal basis: {summary.evidence_added} added",
     ]
-    counted = (
-        (summary.doubles, "rows repeat a contact of this file and were merged"),
-        (summary.suppressed, "contacts are suppressed and stay so"),
-        (summary.erased, "rows are of people who were erased: not stored"),
+    irregular = "(public body, co-owners, maatwerkbedrijf): not mailed"
+    told = (
+        (
+            summary.doubles,
+            "row repeats a contact of this file and was merged",
+            "rows repeat a contact of this file and were merged",
+        ),
+        (summary.suppressed, "contact is suppressed and stays so", "contacts are suppressed and stay so"),
+        (
+            summary.erased,
+            "row is of somebody who was erased: not stored",
+            "rows are of people who were erased: not stored",
+        ),
         (
             summary.not_regular,
-            "companies are no regular companies (public body, co-owners, maatwerkbedrijf): not mailed",
+            f"company is no regular company {irregular}",
+            f"companies are no regular companies {irregular}",
         ),
-        (summary.without_postcode, "companies have no postcode in this file"),
-        (summary.foreign_postcodes, "companies have a postcode of another country"),
-        (summary.nace_by_default, f"sector codes exist in both versions; taken as {summary.nace_default_version}"),
-        (summary.establishments_created, "establishments are new"),
-        (summary.tags_added, "tags were added"),
-        (summary.topics_added, "topics were added"),
-        (summary.rejected, "rows were refused"),
+        (summary.without_postcode, "company has no postcode in this file", "companies have no postcode in this file"),
+        (
+            summary.foreign_postcodes,
+            "company has a postcode of another country",
+            "companies have a postcode of another country",
+        ),
+        (
+            summary.nace_by_default,
+            f"sector code exists in both versions; taken as {summary.nace_default_version}",
+            f"sector codes exist in both versions; taken as {summary.nace_default_version}",
+        ),
+        (summary.establishments_created, "establishment is new", "establishments are new"),
+        (summary.tags_added, "tag was added", "tags were added"),
+        (summary.topics_added, "topic was added", "topics were added"),
+        (summary.rejected, "row was refused", "rows were refused"),
     )
-    lines += [f"{count} {what}" for count, what in counted if count]
+    lines += [counted(count, one, many) for count, one, many in told if count]
     if summary.unknown_columns:
         lines.append(f"columns not read: {', '.join(map(repr, summary.unknown_columns))} (use --map to read one)")
     lines += [f"warning: {_printable(warning)}" for warning in summary.warnings[:SHOWN_AT_MOST]]
@@ -233,15 +251,19 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
 
 def _suppression_lines(summary: SuppressionSummary) -> list[str]:
     lines = [
-        f"{_printable(summary.file)}: {summary.rows} rows, read as {summary.format}",
+        f"{_printable(summary.file)}: {counted(summary.rows, 'row')}, read as {summary.format}",
         f"suppressed: {summary.suppressed} new, {summary.already_suppressed} were suppressed already",
     ]
-    counted = (
-        (summary.doubles, "rows repeat an address of this file"),
-        (summary.not_blocked, "rows say that the address is not blocked: left alone"),
-        (summary.rejected, "rows were refused"),
+    told = (
+        (summary.doubles, "row repeats an address of this file", "rows repeat an address of this file"),
+        (
+            summary.not_blocked,
+            "row says that the address is not blocked: left alone",
+            "rows say that the address is not blocked: left alone",
+        ),
+        (summary.rejected, "row was refused", "rows were refused"),
     )
-    return lines + [f"{count} {what}" for count, what in counted if count]
+    return lines + [counted(count, one, many) for count, one, many in told if count]
 
 
 def _printable(text: str) -> str:

@@ -12,14 +12,26 @@ from sqlalchemy.orm import Session
 from outreach.app import App
 from outreach.audience import rejects
 from outreach.audience.cells import parse_date
-from outreach.commands.door import Door, actor, json_option, print_json, print_table
+from outreach.commands.door import Door, actor, counted, json_option, local, print_json, print_table, shown
 from outreach.errors import Refusal
 from outreach.leads import evidence, files, receiving
-from outreach.leads.cards import LeadCard
+from outreach.leads.cards import LeadCard, doubles_of
 from outreach.models import Channel, Lead, LeadStage
 
-# Only a file is imported; everything else can be entered by hand.
-ENTERED = [channel.value for channel in Channel if channel is not Channel.IMPORT]
+
+class ChannelType(click.ParamType[Channel]):
+    """How a company got in contact, in Dutch or English; only a file is imported."""
+
+    name = "channel"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Channel:
+        try:
+            channel = files.channel_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if channel is Channel.IMPORT:
+            self.fail("a list is read by `outreach lead import`", param, ctx)
+        return channel
 
 
 @click.group()
@@ -32,7 +44,7 @@ def command() -> None:
 @click.option("--service", help="Slug (or exact name) of the service; names the enterprise too.")
 @click.option("--company", help="Name of the company; not needed for a number that is known.")
 @click.option("--company-number", help="Enterprise number of the company.")
-@click.option("--channel", type=click.Choice(ENTERED), required=True)
+@click.option("--channel", type=ChannelType(), required=True, help="form, reply, call or fair; Dutch words too.")
 @click.option("--date", "day", help="Day of the contact, 2026-03-31 or 31/03/2026; default: now.")
 @click.option("--declared-campaign", help="Campaign that the company or the enterprise says it comes from.")
 @click.option("--person", help="Who got in contact.")
@@ -72,7 +84,7 @@ def _add(app: App, session: Session, given: dict[str, Any]) -> Lead:
     return receiving.add(
         session,
         form,
-        channel=Channel(given["channel"]),
+        channel=given["channel"],
         happened_at=_moment(given["day"], now),
         actor=actor(),
         declared_campaign=given["declared_campaign"],
@@ -112,12 +124,12 @@ def list_(door: Door, stage: str | None, campaign: str | None, as_json: bool) ->
         click.echo("SIMULATED: leads marked * were made by the demo")
     columns = ("id", "day", "stage", "company", "enterprise", "service", "channel", "evidence", "campaign")
     print_table(columns, (_line(card) for card in cards))
-    click.echo(f"{len(cards)} leads")
+    click.echo(counted(len(cards), "lead"))
 
 
 def _line(card: LeadCard) -> tuple[Any, ...]:
     stage = f"merged into {card.merged_into}" if card.merged_into else card.stage.value
-    shown = (f"{card.id}{'*' if card.simulated else ''}", f"{card.happened_at:%Y-%m-%d}", stage, card.company_name)
+    shown = (f"{card.id}{'*' if card.simulated else ''}", f"{local(card.happened_at)[:10]}", stage, card.company_name)
     return (*shown, card.enterprise, card.service, card.channel.value, card.evidence.value, card.campaign)
 
 
@@ -131,11 +143,17 @@ def show(door: Door, lead_id: int, as_json: bool) -> None:
         card = receiving.find(session, lead_id)
         window = timedelta(days=app.settings.leads.window_days)
         touches = evidence.touches_of(session, session.get_one(Lead, lead_id), window)
+        doubles = doubles_of(session, lead_id)
     if as_json:
-        print_json({"lead": card, "touches": touches})
+        print_json({"lead": card, "touches": touches, "doubles": doubles})
         return
-    print_table(("field", "value"), ((name, value) for name, value in vars(card).items() if value is not None))
-    print_table(("touch", "campaign", "sent"), ((n, t.campaign, t.at) for n, t in enumerate(touches, 1)))
+    print_table(
+        ("field", "value"), ((name, shown(name, each)) for name, each in vars(card).items() if each is not None)
+    )
+    print_table(("touch", "campaign", "sent"), ((n, t.campaign, local(t.at)) for n, t in enumerate(touches, 1)))
+    if doubles:
+        columns = ("double", "at", "person", "e-mail", "evidence", "campaign")
+        print_table(columns, ((d.id, local(d.happened_at), d.person, d.email, d.evidence, d.campaign) for d in doubles))
 
 
 @command.command("import")

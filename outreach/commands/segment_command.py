@@ -12,7 +12,7 @@ from outreach.app import App
 from outreach.audience import segments
 from outreach.audience.eligibility import Policy, policy_of
 from outreach.belgium.places import PROVINCES
-from outreach.commands.door import Door, json_option, print_json, print_table
+from outreach.commands.door import Door, counted, json_option, print_json, print_table
 from outreach.errors import Refusal
 
 topic_option = click.option("--topic", help="Count as for a mail about this topic: who left it drops out.")
@@ -59,12 +59,13 @@ def count(door: Door, name: str, topic: str | None, as_json: bool) -> None:
     """Count a segment's contacts and those that would be mailed now."""
     with door.open() as app, app.database.reading() as session:
         segment = segments.load(app.segments, name)
-        counted = segments.count(session, segment, _policy(app, topic))
+        found = segments.count(session, segment, _policy(app, topic))
     if as_json:
-        print_json({"segment": segment.name, "title": segment.title, **_counts(counted)})
+        print_json({"segment": segment.name, "title": segment.title, **_counts(found)})
         return
-    click.echo(f"{segment.title}: {counted.contacts:,} contacts at {counted.companies:,} companies")
-    click.echo(f"would be mailed now: {counted.mailable:,}")
+    companies = counted(found.companies, "company", "companies")
+    click.echo(f"{segment.title}: {counted(found.contacts, 'contact')} at {companies}")
+    click.echo(f"would be mailed now: {found.mailable:,}")
 
 
 @command.command()
@@ -110,16 +111,16 @@ def explain(door: Door, name: str, topic: str | None, as_json: bool) -> None:
 
 
 def _print_explained(title: str, explained: segments.Explanation) -> None:
-    counted = explained.count
+    totals = explained.count
     rows: list[tuple[Any, ...]] = [
         (step.rule, f"{-step.dropped:,}" if step.dropped else "", f"{step.contacts:,}", f"{step.companies:,}")
         for step in explained.steps
     ]
-    remaining = counted.contacts
-    for reason, contacts in counted.by_reason.items():
+    remaining = totals.contacts
+    for reason, contacts in totals.by_reason.items():
         remaining -= contacts
         rows.append((f"not mailed: {reason}", f"{-contacts:,}" if contacts else "", f"{remaining:,}", ""))
-    rows.append(("would be mailed now", "", f"{counted.mailable:,}", ""))
+    rows.append(("would be mailed now", "", f"{totals.mailable:,}", ""))
     print_table(["rule", "drop out", "contacts remain", "companies remain"], rows, title=title)
 
 
@@ -133,10 +134,10 @@ def _policy(app: App, topic: str | None) -> Policy:
     return policy_of(app.settings, topic, app.now())
 
 
-def _counts(counted: segments.SegmentCount) -> dict[str, Any]:
+def _counts(found: segments.SegmentCount) -> dict[str, Any]:
     return {
-        "contacts": counted.contacts,
-        "companies": counted.companies,
-        "mailable": counted.mailable,
-        "by_reason": dict(counted.by_reason),
+        "contacts": found.contacts,
+        "companies": found.companies,
+        "mailable": found.mailable,
+        "by_reason": dict(found.by_reason),
     }

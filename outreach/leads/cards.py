@@ -84,6 +84,11 @@ def by_id(session: Session, ids: Iterable[int]) -> list[LeadCard]:
     return [_card(*row) for row in session.execute(_query().where(Lead.id.in_(list(ids))).order_by(Lead.id))]
 
 
+def doubles_of(session: Session, lead_id: int) -> list[LeadCard]:
+    """Return the leads that were merged into a lead, the oldest first; each keeps its own evidence."""
+    return [_card(*row) for row in session.execute(_query().where(Lead.merged_into == lead_id).order_by(Lead.id))]
+
+
 def _query() -> Select[Lead, str, str, str | None, str | None, str | None]:
     return (
         select(Lead, Enterprise.name, Enterprise.slug, Service.name, Service.slug, Campaign.name)

@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.errors import NotFound
+from outreach.belgium.calendar import BRUSSELS
+from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, Delivery, DeliveryStatus, Evidence, Exposure, Lead, Link, Service
 
 # Strongest first, as the enum lists them.
+_NAMED = 20
 STRENGTH = {evidence: place for place, evidence in enumerate(Evidence)}
 
 
@@ -51,14 +53,26 @@ def by_code(session: Session, code: str | None) -> Proof:
     return Proof(Evidence.CODE, link.campaign_id, link.id) if link else NOTHING
 
 
-def by_declaration(session: Session, campaign: str | None) -> Proof:
-    """Return what the company or the enterprise says; NotFound for a campaign that does not exist."""
+def by_declaration(session: Session, campaign: str | None, happened_at: datetime) -> Proof:
+    """Return what the company or the enterprise says; refuses a campaign that was not sent before the contact."""
     if not campaign:
         return NOTHING
-    campaign_id = session.scalar(select(Campaign.id).where(Campaign.name == campaign))
-    if campaign_id is None:
-        raise NotFound(f"{campaign!r} is no campaign: `outreach report campaign` takes the names that there are")
-    return Proof(Evidence.DECLARED, campaign_id)
+    rows = session.execute(select(Campaign.name, Campaign.frozen_at).order_by(Campaign.frozen_at.desc()))
+    sent = {name: at for name, at in rows}  # noqa: C416 - rows are no pairs to the type checker
+    if campaign not in sent:
+        names = [name for name, at in sent.items() if at is not None]
+        there_are = f"sent were: {', '.join(names[:_NAMED])}" if names else "none was sent yet"
+        more = " …; `outreach campaign list` shows them all" if len(names) > _NAMED else ""
+        raise NotFound(f"{campaign!r} is no campaign; {there_are}{more}")
+    frozen_at = sent[campaign]
+    if frozen_at is None or frozen_at > happened_at:
+        when = f"was sent on {_day(frozen_at)}" if frozen_at else "was not sent yet"
+        raise Refusal(f"campaign {campaign!r} {when}, so no contact of {_day(happened_at)} can come from it")
+    return Proof(Evidence.DECLARED, session.scalar(select(Campaign.id).where(Campaign.name == campaign)))
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(BRUSSELS):%Y-%m-%d}"
 
 
 def by_showing(

@@ -28,6 +28,7 @@ from outreach.belgium.places import fold
 from outreach.errors import NotFound, Refusal
 from outreach.leads import evidence as proofs
 from outreach.leads.deciding import confirm
+from outreach.leads.evidence import NOTHING, Proof
 from outreach.leads.receiving import LeadForm, Origin, check_address, record
 from outreach.links import Links
 from outreach.models import Channel, Company, Enterprise, Lead, LeadStage, Service
@@ -48,17 +49,14 @@ COLUMNS = {
     "campaign": ("campagne", "nieuwsbrief", "declared campaign"),
 }
 _FIELDS = {fold(spelling): name for name, spellings in COLUMNS.items() for spelling in (name, *spellings)}
-_CHANNELS = {
-    fold(word): channel
-    for channel, words in {
-        Channel.FORM: ("form", "formulier", "website"),
-        Channel.REPLY: ("reply", "antwoord", "mail", "e-mail", "email"),
-        Channel.CALL: ("call", "telefoon", "telefonisch", "oproep", "tel", "phone"),
-        Channel.FAIR: ("fair", "beurs", "event", "evenement"),
-        Channel.IMPORT: ("import", "lijst", "list"),
-    }.items()
-    for word in words
+CHANNEL_WORDS = {
+    Channel.FORM: ("form", "formulier", "website"),
+    Channel.REPLY: ("reply", "antwoord", "mail", "e-mail", "email"),
+    Channel.CALL: ("call", "telefoon", "telefonisch", "oproep", "tel", "phone"),
+    Channel.FAIR: ("fair", "beurs", "event", "evenement"),
+    Channel.IMPORT: ("import", "lijst", "list"),
 }
+_CHANNELS = {fold(word): channel for channel, words in CHANNEL_WORDS.items() for word in words}
 
 
 Value = TypeVar("Value")
@@ -82,6 +80,7 @@ class _Row:
     channel: Channel
     day: date
     campaign: str | None
+    proof: Proof
 
     def digest(self) -> bytes:
         said = [*vars(self.form).values(), self.channel.value, self.day.isoformat(), self.campaign]
@@ -120,8 +119,7 @@ def import_file(
             if key in seen:
                 summary.unchanged += 1
                 continue
-            proof = proofs.by_declaration(session, row.campaign)
-            origin = Origin(row.channel, end_of(row.day, now), actor, proof, notify=notify, import_key=key)
+            origin = Origin(row.channel, end_of(row.day, now), actor, row.proof, notify=notify, import_key=key)
             lead = record(
                 session, row.form, origin, links=links, settings=settings, now=now, suppression_key=suppression_key
             )
@@ -169,6 +167,7 @@ class _Reader:
         self._session = session
         self._columns = columns
         self._known: dict[tuple[str, str], tuple[int, int | None]] = {}
+        self._now = now
         self._today = now.astimezone(BRUSSELS).date()
 
     def read(self, cells: list[str]) -> _Row:
@@ -181,8 +180,9 @@ class _Reader:
         number = _caught(faults, lambda: _number(value["enterprise_number"]), None)
         sold = _caught(faults, lambda: self._offered(value["enterprise"], value["service"]), nobody)
         day = _caught(faults, lambda: self._day(value["date"]), self._today)
-        channel = _caught(faults, lambda: _channel(value["channel"]), Channel.IMPORT)
+        channel = _caught(faults, lambda: channel_of(value["channel"] or "import"), Channel.IMPORT)
         _caught(faults, lambda: check_address(value["email"]), None)
+        proof = _caught(faults, lambda: self._declared(value["campaign"], day), NOTHING)
         name = value["company_name"] or company_name(self._session, number)
         if not name and not faults:
             faults.append("the name of the company is missing, and its number is not known here")
@@ -199,7 +199,7 @@ class _Reader:
             message=value["message"],
             wanted_when=value["wanted_when"] or None,
         )
-        return _Row(form, channel, day, value["campaign"] or None)
+        return _Row(form, channel, day, value["campaign"] or None, proof)
 
     def _offered(self, enterprise: str, service: str) -> tuple[int, int | None]:
         """Return what `offered` does, looked up once: a list names the same services over and over."""
@@ -207,6 +207,9 @@ class _Reader:
         if key not in self._known:
             self._known[key] = offered(self._session, enterprise, service)
         return self._known[key]
+
+    def _declared(self, campaign: str, day: date) -> Proof:
+        return proofs.by_declaration(self._session, campaign or None, end_of(day, self._now))
 
     def _day(self, text: str) -> date:
         if not text:
@@ -230,10 +233,13 @@ def _number(text: str) -> str | None:
     return parse_enterprise_number(text) if text else None
 
 
-def _channel(text: str) -> Channel:
-    if text and fold(text) not in _CHANNELS:
-        raise ValueError(f"{text!r} is no channel; known: {', '.join(Channel)}")
-    return _CHANNELS[fold(text)] if text else Channel.IMPORT
+def channel_of(text: str) -> Channel:
+    """Return the channel that a word in Dutch or English stands for; ValueError lists all words."""
+    if found := _CHANNELS.get(fold(text)):
+        return found
+    # Slashes: with commas, a reason in a file of refused rows would look like a row of headers.
+    known = ", ".join("/".join(words) for words in CHANNEL_WORDS.values())
+    raise ValueError(f"{text!r} is no channel; known: {known}")
 
 
 def company_name(session: Session, number: str | None) -> str:

@@ -98,7 +98,7 @@ def add(
     check_address(form.email)
     if happened_at > now:
         raise Refusal(f"{happened_at:%Y-%m-%d %H:%M} UTC lies in the future: give the day of the contact")
-    proof = proofs.by_declaration(session, declared_campaign)
+    proof = proofs.by_declaration(session, declared_campaign, happened_at)
     origin = Origin(channel, happened_at, actor, proof, notify=notify)
     return record(session, form, origin, links=links, settings=settings, now=now, suppression_key=suppression_key)
 

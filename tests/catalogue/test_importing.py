@@ -324,7 +324,7 @@ def test_the_commands_import_list_show_and_withdraw(cli: Callable[..., Any], pro
     assert shown["enterprise_number"] == FIRST
     assert json.loads(cli("catalogue", "show", "atelier-de-brug", "--json").out)["services"]
     assert cli("catalogue", "withdraw", "cafe-onderhoud").code == 0
-    assert "1 services of 1" in cli("catalogue", "list").out
+    assert "1 service of 1" in cli("catalogue", "list").out
     assert cli("catalogue", "show", "nothing").code == 1
     assert len(json.loads(cli("catalogue", "categories", "--json").out)) == 23
     refused = cli("catalogue", "list", "--category", "x")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def names(project: Path) -> dict[str, str]:
         w = World(session, app.suppression_key)
         enterprise = w.enterprise("Atelier De Brug")
         service, company = w.service(enterprise, "Verpakken"), w.company("Bakkerij Jansen")
-        w.campaign("herfst")
+        w.campaign("herfst").frozen_at = NOW - timedelta(days=300)
+        w.campaign("winter")
         found = {"enterprise": enterprise.slug, "service": service.slug, "number": company.enterprise_number or ""}
     app.close()
     return found
@@ -76,7 +78,11 @@ def test_a_call_is_added_listed_shown_and_confirmed(
         (("--enterprise", "e1", "--company", "X", "--email", "geen@"), "'geen@' is not a valid address"),
         (("--enterprise", "e1", "--company", "X", "--date", "31/02/2026"), "--date"),
         (("--enterprise", "e1", "--company", "X", "--date", "2099-01-01"), "future"),
-        (("--enterprise", "e1", "--company", "X", "--declared-campaign", "niets"), "'niets' is no campaign"),
+        (("--enterprise", "e1", "--company", "X", "--declared-campaign", "niets"), "sent were: winter, herfst"),
+        (
+            ("--enterprise", "e1", "--company", "X", "--declared-campaign", "winter", "--date", "2026-03-31"),
+            "'winter' was sent on 2026-11-24, so no contact of 2026-03-31",
+        ),
     ],
 )
 def test_a_mistake_is_refused_with_the_way_out(
@@ -92,7 +98,7 @@ LIST = """\
 Bedrijf;Ondernemingsnummer;Maatwerkbedrijf;Dienst;Datum;Kanaal;Contactpersoon;E-mail;Opmerking;Campagne
 Bakkerij Jansen;{number};Atelier De Brug;Verpakken;31/03/2026;beurs;Ann;ann@jansen.example;Offerte;herfst
 Drukkerij Peeters;;{enterprise};;2026-04-01;telefoon;;;Terugbellen;
-Niemand;123;Geen Enkel;;32/13/2026;duif;;geen@;=cmd();
+Niemand;123;Geen Enkel;;32/13/2026;duif;;geen@;=cmd();lentee
 Bakkerij Jansen;{number};Atelier De Brug;Verpakken;02/04/2026;mail;Ann;ann@jansen.example;Nog iets;
 """
 
@@ -111,7 +117,8 @@ def test_a_list_goes_in_with_its_good_rows_and_twice_changes_nothing(
         "is not an enterprise number",
         "'Geen Enkel' is no enterprise",
         "no date",
-        "'duif' is no channel",
+        "'duif' is no channel; known: form/formulier/website, reply/",
+        "'lentee' is no campaign",
         "geen@",
     ):
         assert part in rejects[1][1]
@@ -130,7 +137,9 @@ def test_the_refused_rows_can_be_mended_and_imported(
     cli("lead", "import", "lijst.csv")
     rejects = project / "lijst.rejects.csv"
     mended = rejects.read_text("utf-8-sig").replace("123;Geen Enkel", f";{names['enterprise']}")
-    rejects.write_text(mended.replace("32/13/2026", "05/05/2026").replace("duif", "beurs").replace("geen@", ""))
+    rejects.write_text(
+        mended.replace("32/13/2026", "05/05/2026").replace("duif", "beurs").replace("geen@", "").replace("lentee", "")
+    )
     assert cli("lead", "import", "lijst.rejects.csv", "--confirmed-by", "Ann").code == 0
     (lead,) = json.loads(cli("lead", "list", "--json", "--stage", "confirmed").out)
     assert (lead["company_name"], lead["message"], lead["decided_by"]) == ("Niemand", "=cmd()", "Ann")
@@ -161,3 +170,33 @@ def test_the_enterprise_is_found_by_slug_number_or_name(project: Path, names: di
         for text in (row.slug, row.name.upper(), f"BE {row.enterprise_number}"):
             assert files.offered(session, text, "verpakken") == (row.id, service.id)
     app.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "channel"), [("telefoon", "call"), ("Beurs", "fair"), ("call", "call"), ("e-mail", "reply")]
+)
+def test_a_channel_is_named_in_dutch_or_english(
+    cli: Callable[..., Any], names: dict[str, str], word: str, channel: str
+) -> None:
+    ran = cli("lead", "add", "--enterprise", "e1", "--company", "X", "--channel", word, "--json")
+    assert json.loads(ran.out)["channel"] == channel
+
+
+def test_a_channel_that_is_none_is_wrong_usage(cli: Callable[..., Any], names: dict[str, str]) -> None:
+    for word, part in (("duif", "telefoon"), ("lijst", "outreach lead import")):
+        ran = cli("lead", "add", "--enterprise", "e1", "--company", "X", "--channel", word)
+        assert ran.code == 2
+        assert part in ran.err
+
+
+def test_a_lead_is_shown_in_local_time_with_its_doubles(cli: Callable[..., Any], names: dict[str, str]) -> None:
+    given = ("lead", "add", "--enterprise", "e1", "--company-number", names["number"], "--channel", "call")
+    cli(*given, "--date", "2026-03-31")
+    assert "1 lead\n" in cli("lead", "list").out
+    cli(*given, "--date", "2026-04-01", "--declared-campaign", "herfst")
+    shown = cli("lead", "show", "1").out
+    assert "2026-03-31 23:59 " in shown
+    number = names["number"]
+    assert f"{number[:4]}.{number[4:7]}.{number[7:]}" in shown
+    assert "declared" in shown
+    assert [each["id"] for each in json.loads(cli("lead", "show", "1", "--json").out)["doubles"]] == [2]
