@@ -21,16 +21,19 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import URL, inspect
+from sqlalchemy import URL, inspect, literal, select
 
 from outreach import __version__
 from outreach.database import Database, current_revision, latest_revision
 from outreach.errors import Refusal
 from outreach.keys import KEYS_FILE, Keys, read_keys, write_keys
+from outreach.models import Campaign, Company, Contact, Enterprise, Lead, OutboxMail, Suppression, User
 
 MANIFEST = "manifest.json"
 SQLITE_MEMBER = "database.sqlite"
 POSTGRES_MEMBER = "database.pgdump"
+# With nothing in these, a database is one that `outreach init` just made.
+_PRECIOUS = (Company, Contact, Suppression, Campaign, Lead, User, Enterprise, OutboxMail)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,10 @@ def restore(file: Path, project: Path, database: Database, *, replace_existing: 
 def _holds_data(database: Database) -> bool:
     if database.is_sqlite and not Path(database.engine.url.database or "").exists():
         return False
-    return bool(inspect(database.engine).get_table_names())
+    tables = set(inspect(database.engine).get_table_names())
+    with database.engine.connect() as connection:
+        held = (model for model in _PRECIOUS if model.__tablename__ in tables)
+        return any(connection.execute(select(literal(1)).select_from(model).limit(1)).first() for model in held)
 
 
 def _unpack(file: Path, folder: Path) -> Manifest:

@@ -45,7 +45,7 @@ def test_a_backup_brings_back_suppressions_and_keys(
     suppress_bob(app)
     assert cli("db", "backup", "safe.backup").code == 0
     with app.database.writing() as session:
-        session.delete(session.scalars(select(Suppression)).one())
+        session.scalars(select(Suppression)).one().address_hash = b"c" * 16
     keys_file(project).unlink()
     app.close()
 
@@ -55,7 +55,8 @@ def test_a_backup_brings_back_suppressions_and_keys(
     assert cli("db", "restore", "safe.backup", "--replace").code == 0
 
     app = open_app(project)
-    assert suppressions(app) == 1
+    with app.database.reading() as session:
+        assert session.scalars(select(Suppression)).one().address_hash == b"b" * 16
     app.close()
 
 
@@ -114,3 +115,20 @@ def test_keys_and_backups_are_readable_by_their_owner_only(project: Path, cli: C
     assert (project / "safe.backup").stat().st_mode & 0o777 == 0o600
     with tarfile.open(project / "safe.backup") as tar:
         assert {member.name for member in tar} == {"manifest.json", "keys.json", "database.sqlite"}
+
+
+def test_a_backup_goes_into_a_project_that_was_just_made(
+    project: Path, cli: Callable[..., Ran], tmp_path: Path
+) -> None:
+    app = open_app(project)
+    suppress_bob(app)
+    app.close()
+    saved = tmp_path / "safe.backup"
+    assert cli("db", "backup", str(saved)).code == 0
+    assert cli("init", str(tmp_path / "new")).code == 0
+    restored = cli("--project", str(tmp_path / "new"), "db", "restore", str(saved))
+    assert restored.code == 0, restored.err
+    app = open_app(tmp_path / "new")
+    assert suppressions(app) == 1
+    app.close()
+    assert cli("--project", str(tmp_path / "new"), "db", "restore", str(saved)).code == 1
