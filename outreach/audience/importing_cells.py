@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -77,10 +78,21 @@ def sector(text: str, version: str, given: int | None, default: int) -> Sector:
     """Return the sector of a code whose version a cell or option gives; raise `SectorError` with what exists nearby."""
     stated = parse_version(version) or given
     try:
-        return resolve(text, stated, default)
+        found = resolve(text, stated, default)
+        return replace(found, nace_2008=_finest(2008, found.nace_2008), nace_2025=_finest(2025, found.nace_2025))
     except SectorError as error:
         near = _near(text, stated or default)
         raise SectorError(f"{error}; the nearest there: {', '.join(near)}" if near else str(error)) from None
+
+
+def _finest(version: int, code: str | None) -> str | None:
+    """Return the code without the zeros that a spreadsheet takes off: 41.20 and 41.2 are the same.
+
+    In NACE-BEL a code with a 0 added is the only one beneath it (checked by a test), so nothing is made up.
+    """
+    while code and len(code) in (3, 4) and nace(version, f"{code}0"):
+        code = f"{code}0"
+    return code
 
 
 def _near(text: str, version: int) -> list[str]:
@@ -101,16 +113,21 @@ def overlay(old: Sector | None, new: Sector) -> Sector:
     nace_2008, section_2008 = old.nace_2008, old.section_2008
     if new.section_2008:
         kept = old.nace_2008 if old.section_2008 == new.section_2008 else None
-        nace_2008, section_2008 = new.nace_2008 or kept, new.section_2008
+        nace_2008, section_2008 = _finer(kept, new.nace_2008), new.section_2008
     nace_2025, section_2025, rule = old.nace_2025, old.section_2025, old.rule
     derived = new.section_2008 is not None and new.nace_2025 is None
     if new.section_2025 and not (derived and old.nace_2025):
-        nace_2025 = new.nace_2025 or (old.nace_2025 if old.section_2025 == new.section_2025 else None)
+        nace_2025 = _finer(old.nace_2025 if old.section_2025 == new.section_2025 else None, new.nace_2025)
         section_2025 = new.section_2025
         rule = new.rule if new.nace_2025 or not nace_2025 else old.rule
     elif section_2025 is None:
         rule = new.rule
     return Sector(nace_2008, nace_2025, section_2008, section_2025, Rule(rule))
+
+
+def _finer(old: str | None, new: str | None) -> str | None:
+    """Return the new code, unless the old one is the same told more precisely."""
+    return old if not new or (old and old.startswith(new)) else new
 
 
 def version_of_header(field: str) -> int:

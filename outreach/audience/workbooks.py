@@ -17,6 +17,7 @@ from outreach.audience.filefaults import FileFault
 _MOST_BYTES = 400_000_000  # unpacked; 100,000 rows of 15 columns take about 80 MB
 _MOST_COLUMNS = 500
 _ZEROS = re.compile(r"0+")
+_DECIMALS = re.compile(r"0+\.(0+)")
 
 
 def read_workbook(path: Path, sheet: str | None = None) -> tuple[str, Iterator[tuple[int, list[str]]]]:
@@ -105,12 +106,16 @@ def _text(cell: Any) -> str:
         return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    # A column formatted as 0.00 shows the sector 41.20, of which the number itself is 41.2; larger ones are no codes.
+    if isinstance(value, int | float) and abs(value) < 100 and (form := _DECIMALS.fullmatch(str(cell.number_format))):
+        as_shown = f"{value:.{len(form[1])}f}"
+        return as_shown if float(as_shown) == value else str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
     if isinstance(value, int):
         # A column formatted as 0000000000 shows a number with its leading zeros.
-        form = str(cell.number_format)
-        return str(value).zfill(len(form)) if _ZEROS.fullmatch(form) else str(value)
+        zeros = str(cell.number_format)
+        return str(value).zfill(len(zeros)) if _ZEROS.fullmatch(zeros) else str(value)
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time(0) else value.isoformat(" ", "seconds")
     if isinstance(value, (date, time)):

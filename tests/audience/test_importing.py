@@ -19,6 +19,7 @@ from outreach.audience import erasing, legal_basis, suppressing
 from outreach.audience.importing import ImportSummary
 from outreach.audience.tables import FileFault
 from outreach.belgium.numbers import make_enterprise_number
+from outreach.belgium.sectors import VERSIONS, nace
 from outreach.errors import FileRefused, Refusal
 from outreach.links import hash_address
 from outreach.models import (
@@ -534,3 +535,31 @@ def test_a_date_of_today_in_brussels_is_no_future(app: App, tmp_path: Path) -> N
     path = lists.write(tmp_path / "l.csv", [row(datum="25/11/2026")])
     late = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)  # half past midnight in Brussels
     assert not take_in(app, path, now=late).rejects
+
+
+@pytest.mark.parametrize(("text", "number"), [("41.20", 41.2), ("43.320", 43.32), ("41.201", 41.2)])
+def test_a_code_that_lost_its_last_zero_in_a_workbook_is_the_same(
+    app: App, tmp_path: Path, text: str, number: float
+) -> None:
+    from openpyxl import Workbook
+
+    headers = [*lists.HEADERS, "NACE 2008"]
+    take_in(app, lists.write(tmp_path / "l.csv", [(*row(), text)], headers))
+    before = one(app, Company).nace_2008
+    assert before == text.replace(".", "")
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    page.append(headers)
+    page.append([*row(), number])
+    book.save(tmp_path / "l.xlsx")
+    assert take_in(app, tmp_path / "l.xlsx").companies.updated == 0
+    assert one(app, Company).nace_2008 == before
+
+
+def test_a_code_with_a_zero_added_is_all_that_there_is_beneath_it() -> None:
+    for version in VERSIONS:
+        for number in (str(each) for width in (3, 4) for each in range(10**width)):
+            code = number.zfill(3 if len(number) < 4 else 4)
+            if nace(version, code) and nace(version, f"{code}0"):
+                assert not any(nace(version, f"{code}{last}") for last in range(1, 10)), code

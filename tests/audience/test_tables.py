@@ -303,3 +303,16 @@ def test_a_damaged_sheet_is_a_fault_of_the_file_though_it_shows_late(tmp_path: P
     xml = SHEET.format("<sheetData><row r='1'><c r='A1'><v>1</v></c></row><row r='2'><c r='A2'><v>2</v></row>")
     with pytest.raises(FileFault, match="damaged workbook"):
         list(read_table(sheet_of(workbook(tmp_path, ["a"], [1]), xml)).rows)
+
+
+def test_a_number_is_read_with_the_decimals_that_its_column_shows(tmp_path: Path) -> None:
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    page.append(["nace"])
+    for value, form in ((41.2, "0.00"), (41, "0.00"), (41.2, "General"), (41.256, "0.00"), (9000, "0.00")):
+        page.append([value])
+        page.cell(page.max_row, 1).number_format = form
+    book.save(tmp_path / "codes.xlsx")
+    texts = [cells[0] for _, cells in read_table(tmp_path / "codes.xlsx").rows]
+    assert texts == ["41.20", "41.00", "41.2", "41.256", "9000"]
