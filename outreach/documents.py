@@ -20,6 +20,16 @@ Location = tuple[str | int, ...]
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 60
+# By pydantic's names of faults; its own words are for programmers.
+_PLAIN = {
+    **dict.fromkeys(("bool_type", "bool_parsing"), "write true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "write a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "decimal_parsing"), "write a number"),
+    "string_type": "write a text; put quotes around it if it looks like a number, a date or true",
+    "list_type": "write a list",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "write names and values, one to a line"),
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), "write a date such as 2026-03-31"),
+}
 
 
 @dataclass(frozen=True)
@@ -152,11 +162,16 @@ def validate(model: type[Model], document: Document) -> Model:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise FileRefused(list(complaints_of(model, document, error))) from error
+        raise FileRefused(complaints_of(model, document, error)) from error
 
 
-def complaints_of(model: type[BaseModel], document: Document, error: ValidationError) -> Iterator[Complaint]:
-    """Yield a complaint per fault that pydantic found."""
+def complaints_of(model: type[BaseModel], document: Document, error: ValidationError) -> list[Complaint]:
+    """Return a complaint per fault that pydantic found, in the order of the file."""
+    found = _complaints(model, document, error)
+    return sorted(found, key=lambda complaint: complaint.line or 0)
+
+
+def _complaints(model: type[BaseModel], document: Document, error: ValidationError) -> Iterator[Complaint]:
     for fault in error.errors():
         location = _as_written(document.data, fault["loc"])
         where = ".".join(str(part) for part in location) or "the file"
@@ -165,7 +180,7 @@ def complaints_of(model: type[BaseModel], document: Document, error: ValidationE
         elif fault["type"] == "missing":
             text = f"{where}: is required"
         else:
-            message = fault["msg"].removeprefix("Value error, ")
+            message = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
             text = f"{where}: {message}" + (f" (found {fault['input']!r})" if _is_short(fault["input"]) else "")
         yield document.complaint(location, text)
 

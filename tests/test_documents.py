@@ -1,0 +1,33 @@
+"""What a person is told about a file that they wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from outreach.documents import parse_yaml, validate
+from outreach.errors import FileRefused
+
+
+class Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    active: bool = True
+    number: int = 1
+    words: list[str] = []
+
+
+def test_faults_are_told_in_plain_words_and_in_the_order_of_the_file() -> None:
+    text = "words: geen\nnmae: x\nnumber: veel\nactive: misschien\nname: 12\n"
+    with pytest.raises(FileRefused) as refused:
+        validate(Form, parse_yaml(text, Path("f.yaml")))
+    told = [(complaint.line, complaint.text) for complaint in refused.value.complaints]
+    assert told == [
+        (1, "words: write a list (found 'geen')"),
+        (2, "nmae: unknown name; did you mean 'name'?; known here: active, name, number, words"),
+        (3, "number: write a whole number (found 'veel')"),
+        (4, "active: write true or false (found 'misschien')"),
+        (5, "name: write a text; put quotes around it if it looks like a number, a date or true (found 12)"),
+    ]
