@@ -55,25 +55,34 @@ SENTENCES: Mapping[str, str] = {
     "subject: the subject has {count} characters; most programs show 40 to 70; shorten it to at most {limit}": (
         "onderwerp: het heeft {count} tekens en de meeste programma's tonen er 40 tot 70; hou het bij {limit}"
     ),
-    "html: the HTML has {size} KB; Gmail cuts it off at about 102 KB, the way out included; "
+    "{place}: the HTML has {size} KB; Gmail cuts it off at about 102 KB, the way out included; "
     "leave out services or text, to under {limit} KB": (
-        "html: de HTML is {size} KB groot en Gmail kapt af bij ongeveer 102 KB, ook de uitschrijflink; "
+        "{place}: de HTML is {size} KB groot en Gmail kapt af bij ongeveer 102 KB, ook de uitschrijflink; "
         "laat diensten of tekst weg, tot onder {limit} KB"
     ),
-    "html: the picture '{source}' has no alt text; add alt=\"…\"": (
-        'html: de afbeelding {source} heeft geen alternatieve tekst; voeg alt="…" toe'
+    "{place}: the picture '{source}' has no alt text; {rest}": (
+        '{place}: de afbeelding {source} heeft geen alternatieve tekst; voeg alt="…" toe'
     ),
-    "html: a link leads nowhere ('#'); give the whole address": (
-        "html: een link leidt nergens heen ('#'); geef het volledige adres"
+    "{place}: the picture '{source}' isn't shown: only its words '{said}' are; {rest}": (
+        "{place}: de afbeelding {source} wordt niet getoond, alleen haar woorden '{said}'"
     ),
-    "html: the link to '{address}' has no text; write where it leads": (
-        "html: de link naar {address} heeft geen tekst; schrijf waar hij heen leidt"
+    "{place}: a link leads nowhere ('#'); give the whole address": (
+        "{place}: een link leidt nergens heen ('#'); geef het volledige adres"
+    ),
+    "{place}: the link to '{address}' has no text; write where it leads": (
+        "{place}: de link naar {address} heeft geen tekst; schrijf waar hij heen leidt"
+    ),
+    "{place}: the link '{said}' to '{address}' doesn't say where it leads; {rest}": (
+        "{place}: de link '{said}' naar {address} zegt niet waar hij heen leidt; noem wat de lezer daar vindt"
+    ),
+    "{place} goes without encryption (http://); write https://": (
+        "{place} gaat zonder versleuteling (http://); schrijf https://"
     ),
     "sender: the sender's {what} is empty; fill it in in the settings of the sender": (
         "afzender: {what} is leeg; vul het in bij de instellingen van de afzender"
     ),
-    "html: the mail has {count} headings of the first level; put the title, and nothing else, in an h1": (
-        "html: de mail heeft {count} koppen van het eerste niveau; zet alleen de titel in een h1"
+    "{place}: the mail has {count} headings of the first level; put the title, and nothing else, in an h1": (
+        "{place}: de mail heeft {count} koppen van het eerste niveau; zet alleen de titel in een h1"
     ),
     "{place}: cannot be read: {fault} (picture of service {slug})": (
         "{place}: kan niet gelezen worden: {fault} (afbeelding van dienst {slug})"

@@ -24,6 +24,10 @@ TOLD = {
     "campaign 'lente' is draft and can't be scheduled (that takes approved): submit, edit or cancel it": (
         "campagne lente kan dat nu niet: ze staat op 'ontwerp', en dit kan bij 'goedgekeurd'"
     ),
+    "campaign, intro, line 2: the link 'hier' to 'https://a.example' doesn't say where it leads; name it": (
+        "campaign, intro, line 2: de link 'hier' naar https://a.example zegt niet waar hij heen leidt; "
+        "noem wat de lezer daar vindt"
+    ),
     "campaign 'x' can't be sent as it is:\n- no time is set: add send_at, e.g. `x` (Brussels time)": (
         "campagne x kan zo niet verzonden worden:\n"
         "- er is nog geen verzendtijd: voeg send_at toe, bijvoorbeeld `x` (Belgische tijd)"
