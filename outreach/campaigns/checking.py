@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ def examine(session: Session, campaign: Campaign | CampaignSpec, *, sources: Sou
             except TooFewServices as few:
                 reasons.append(Reason("spotlights", str(few)))
     if frozen is not None and plan is not None:
+        warnings += _texts(frozen)
         warnings += _thin(spec, plan)
         for found, severe in _mails(frozen, plan, sources.links, now):
             (reasons if severe else warnings).append(found)
@@ -184,6 +186,16 @@ def _thin(spec: CampaignSpec, plan: Plan) -> Iterator[Reason]:
             yield Reason("spotlights", text)
 
 
+def _texts(frozen: Frozen) -> Iterator[Reason]:
+    """Warn of what readers can't use in the texts: of the campaign, and of the services shown in full."""
+    texts = {"campaign, intro": frozen.spec.intro, "campaign, closing": frozen.spec.closing}
+    if any(block.text == "full" for block in frozen.spec.spotlights):
+        texts |= {f"service {candidate.slug}, text": candidate.text for candidate in frozen.candidates}
+    for name, text in texts.items():
+        with contextlib.suppress(Refusal):  # rendering tells of it
+            yield from (Reason("text", str(finding)) for finding in mails.text_findings(name, text))
+
+
 def _mails(frozen: Frozen, plan: Plan, links: Links, now: datetime) -> Iterator[tuple[Reason, bool]]:
     """Render the mails of the largest cohorts and yield what is wrong with them, and whether that keeps them back."""
     renderer = Renderer(frozen.template)
@@ -197,8 +209,7 @@ def _mails(frozen: Frozen, plan: Plan, links: Links, now: datetime) -> Iterator[
             yield Reason("mail", str(refusal)), True
             continue
         for finding in mails.findings(frozen.template, model, rendered, fields):
-            text = f"{finding.where}: {finding.what}; {finding.mend}"
-            yield Reason("mail", text), finding.severity is mails.Severity.ERROR
+            yield Reason("mail", str(finding)), finding.severity is mails.Severity.ERROR
 
 
 def _samples(frozen: Frozen, plan: Plan) -> list[tuple[tuple[Cell, ...], Content]]:

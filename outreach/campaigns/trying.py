@@ -37,7 +37,7 @@ def full_model(links: Links) -> MailModel:
     spotlights = tuple(_spotlight(number, links) for number in (1, 2, 3))
     return MailModel(
         language="nl",
-        title="Werk dat past bij uw bedrijf",
+        title="Drie ploegen voor uw bedrijf",
         subject="",
         preheader="Drie diensten in uw buurt",
         intro_html=Markup(
@@ -51,6 +51,8 @@ def full_model(links: Links) -> MailModel:
         province="Oost-Vlaanderen",
         sector="Industrie",
         view_url=f"{links.base}/n/voorbeeld",
+        brand="Voorbeeldbrief",
+        tagline="wie we zijn, in enkele woorden",
     )
 
 
@@ -66,6 +68,8 @@ def sparse_model(links: Links) -> MailModel:
         closing_text="",
         province="",
         sector="",
+        brand="",
+        tagline="",
     )
 
 
@@ -90,5 +94,6 @@ def _tried(renderer: Renderer, model: MailModel, fields: MergeFields) -> tuple[R
     try:
         rendered = renderer.render(model, fields)
     except RenderError as error:
-        return None, [Finding(Severity.ERROR, renderer.template.name, str(error), "mend the template")]
+        where, _, what = str(error).partition(": ")
+        return None, [Finding(Severity.ERROR, where, what, "")]
     return rendered, findings(renderer.template, model, rendered, fields)

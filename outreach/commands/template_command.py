@@ -51,7 +51,7 @@ def check(ctx: click.Context, door: Door, names: tuple[str, ...], as_json: bool)
         ctx.exit(1 if failed else 0)
     for name, findings in found.items():
         for finding in findings:
-            click.echo(plain(f"{finding.severity.value}: {finding.where}: {finding.what}; {finding.mend}"))
+            click.echo(plain(f"{finding.severity.value}: {finding}"))
         if not any(finding.severity is Severity.ERROR for finding in findings):
             click.echo(f"{name}: nothing keeps it from being used")
     ctx.exit(1 if failed else 0)
@@ -84,4 +84,4 @@ def _findings(app: App, name: str) -> list[Finding]:
         return try_template(templates.load(app.templates, name), app.links)[1]
     except FileRefused as refused:
         places = ((f"{c.file}:{c.line}" if c.line else str(c.file), c.text) for c in refused.complaints)
-        return [Finding(Severity.ERROR, place, text, "mend the template") for place, text in places]
+        return [Finding(Severity.ERROR, place, text, "") for place, text in places]

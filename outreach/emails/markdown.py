@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import nh3
 from markdown_it import MarkdownIt
@@ -85,6 +86,36 @@ def links_of_markdown(text: str) -> list[str]:
     """List the link targets of a text in order, each exactly as written."""
     children = [child for token in _tokens(text) for child in token.children or []]
     return [str(child.attrGet("href")) for child in children if child.type == "link_open"]
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A link or a picture in a text: its line, its words, and its address."""
+
+    picture: bool
+    line: int
+    words: str
+    address: str
+
+
+def mentions_in_markdown(text: str) -> list[Mention]:
+    """List the links and pictures of a text, in order."""
+    found: list[Mention] = []
+    for token in _PARSER.parse(clean(text)):
+        line = token.map[0] + 1 if token.map else 1
+        opened: list[tuple[str, int, list[str]]] = []
+        for child in _linked(token.children or []):
+            line += child.type in ("softbreak", "hardbreak")
+            if child.type == "image":
+                found.append(Mention(True, line, child.content, str(child.attrGet("src"))))
+            if child.type == "link_open":
+                opened.append((str(child.attrGet("href")), line, []))
+            elif child.type == "link_close":
+                address, at, words = opened.pop()
+                found.append(Mention(False, at, "".join(words), address))
+            elif opened:
+                opened[-1][2].append(child.content)
+    return found
 
 
 def _parser() -> MarkdownIt:

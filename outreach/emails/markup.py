@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 from markupsafe import escape
 
 MAX_DEPTH = 100
+# Each becomes a thousand characters of HTML, and carries what mj-attributes says of all.
+MAX_BLOCKS = 3000
+MAX_SHARED = 4 * 1024 * 1024
 SCHEMES = ("http", "https", "mailto", "tel")
 
 _TOKEN = re.compile(
@@ -29,8 +32,7 @@ _MJ_TAGS = (
     "mj-social-element mj-spacer mj-table mj-text mj-wrapper"
 )
 _MJ = frozenset(_MJ_TAGS.split())
-_IMAGE = re.compile(r"<img\b(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
-_ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
+_SHARED = re.compile(r"<mj-attributes\b.*?</mj-attributes>", re.DOTALL)
 _NO_LANG = ' lang="und"'
 _OPENED = re.compile(r"<[a-zA-Z](?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _EMPTY_TITLE = re.compile(r"<title>\s*</title>", re.IGNORECASE)
@@ -52,6 +54,9 @@ class MarkupFault(Exception):
 
 def examine(mjml: str) -> None:
     """Raise `MarkupFault` at the first thing that mrml would stumble over, render wrongly or die of."""
+    blocks, shared = mjml.count("<mj-"), sum(map(len, _SHARED.findall(mjml)))
+    if blocks > MAX_BLOCKS or blocks * shared > MAX_SHARED:
+        raise MarkupFault(f"{blocks} MJML tags are too many for one mail; leave out services", 0)
     stack: list[tuple[str, int]] = []
     for token in _TOKEN.finditer(mjml):
         if token["raw"]:
@@ -98,10 +103,9 @@ def _spelt(tag: re.Match[str]) -> str:
 
 
 def finish(html: str, language: str, title: str) -> str:
-    """Put in what mrml leaves out: `lang`, a title, and an empty `alt` for images without one."""
+    """Put in what mrml leaves out: `lang` and a title."""
     html = html.replace(_NO_LANG, f' lang="{escape(language)}"', 2)
-    html = _EMPTY_TITLE.sub(lambda _: f"<title>{escape(title)}</title>", html, count=1)
-    return _IMAGE.sub(lambda image: image[0] if _ALT.search(image[0]) else f'<img alt=""{image[0][4:]}', html)
+    return _EMPTY_TITLE.sub(lambda _: f"<title>{escape(title)}</title>", html, count=1)
 
 
 def targets(html: str) -> list[tuple[str, str]]:

@@ -15,14 +15,15 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError
 from markupsafe import Markup
 
 from outreach.emails import markup
-from outreach.emails.model import MailModel, MergeFields, clean, fold
+from outreach.emails.model import DECLARABLE, MailModel, MergeFields, clean, fold
 from outreach.emails.sandbox import MARK, TEMPLATE_ERRORS, TemplateEnvironment
-from outreach.emails.templates import TemplateSource
+from outreach.emails.templates import TemplateSource, undeclared
 from outreach.errors import Refusal
 
 _POSITION = re.compile(r"position (\d+):\d+")
 _TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 _GAPS = re.compile(r"\n{4,}")
+_MISSING = re.compile(r"'(\w+)' is undefined\Z")
 _SUBJECTS = 16
 
 
@@ -52,7 +53,8 @@ class Renderer:
     def render(self, model: MailModel, fields: MergeFields) -> Rendered:
         """Render one recipient's mail."""
         values = self._values(model, fields)
-        return Rendered(self._subject(model, values), self._page(values), self._plain(values))
+        everything = values | fields.chosen(DECLARABLE)
+        return Rendered(self._subject(model, everything), self._page(values), self._plain(values))
 
     def _values(self, model: MailModel, fields: MergeFields) -> dict[str, Any]:
         kept = self._kept
@@ -71,7 +73,9 @@ class Renderer:
             self._text.budget.reset()
             return fold(self._text.collected(compiled, values))
         except TEMPLATE_ERRORS as error:
-            raise RenderError(f"template {self.template.name}, subject {source!r}: {_said(error)}") from error
+            place = "the campaign's subject" if model.subject else f"{self.template.file('template.toml')}, subject"
+            said = _said(error, self.template)
+            raise RenderError(f"template {self.template.name}, {place} {source!r}: {said}") from error
 
     def _plain(self, values: dict[str, Any]) -> str:
         text = self._jinja(self._text, "body.txt", values)
@@ -100,7 +104,7 @@ class Renderer:
             return environment.generate(part, values)
         except TEMPLATE_ERRORS as error:
             place = _place_in(error, self.template.file(part))
-            raise RenderError(f"template {self.template.name}, {place}: {_said(error)}") from error
+            raise RenderError(f"template {self.template.name}, {place}: {_said(error, self.template)}") from error
 
     def _fault(self, values: dict[str, Any], offset: int, text: str) -> RenderError:
         """Find the template's own line for a place in the MJML, by rendering once more with marks."""
@@ -136,11 +140,12 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-def _said(error: BaseException) -> str:
+def _said(error: BaseException, template: TemplateSource) -> str:
     if isinstance(error, RecursionError):
         return "parts include or call each other without end"
     text = error.message if isinstance(error, TemplateError) and error.message else str(error)
-    return f"{text or type(error).__name__}"
+    missing = _MISSING.match(text or "")
+    return f"{text}: {undeclared(missing[1], template)}" if missing else text or type(error).__name__
 
 
 def _place_in(error: BaseException, file: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +24,10 @@ from outreach.errors import Complaint, FileRefused, NotFound, Refusal
 _KEYS = {"title": str, "description": str, "subject": str, "fields": list}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 _INCLUDE = re.compile(r"<\s*mj-include", re.IGNORECASE)
+_DUTCH = {
+    **{"voornaam": "first_name", "achternaam": "last_name", "naam": "last_name", "familienaam": "last_name"},
+    **{"bedrijf": "company", "firma": "company", "onderneming": "company", "aanhef": "greeting"},
+}
 PARTS = "_parts"
 
 
@@ -54,6 +58,11 @@ class TemplateSource:
     def names(self) -> frozenset[str]:
         """The names that this template may use."""
         return frozenset({*MODEL_NAMES, *self.fields, *ALWAYS})
+
+    @property
+    def subject_names(self) -> frozenset[str]:
+        """The names that a subject may use: it is the campaign's, so nothing need be declared."""
+        return frozenset({*MODEL_NAMES, *DECLARABLE, *ALWAYS})
 
     def file(self, part: str) -> str:
         """Say which file a piece came from, for messages."""
@@ -96,7 +105,11 @@ def load(folder: Path, name: str) -> TemplateSource:
 def faults(source: TemplateSource) -> list[Complaint]:
     """Find what is wrong with a template before anything is rendered."""
     found = [
-        Complaint(source.file("template.toml"), None, f"fields: {_unknown(field, set(DECLARABLE))}")
+        Complaint(
+            source.file("template.toml"),
+            None,
+            f"fields: {_unknown(field, DECLARABLE)} There are: {', '.join(DECLARABLE)}",
+        )
         for field in source.fields
         if field not in DECLARABLE
     ]
@@ -164,7 +177,8 @@ def _text_faults(
     try:
         tree = environment.parse(text, part, file)
         environment.compile(tree, part, file)
-        unknown = meta.find_undeclared_variables(tree) - source.names - bound
+        known = source.subject_names if part == "subject" else source.names
+        unknown = meta.find_undeclared_variables(tree) - known - bound
     except TemplateSyntaxError as error:
         yield Complaint(file, error.lineno, error.message or "can't be read")
         return
@@ -174,7 +188,7 @@ def _text_faults(
     for node in tree.find_all(nodes.Name):
         if node.name in unknown:
             unknown.discard(node.name)
-            yield Complaint(file, node.lineno, _undeclared(node.name, source))
+            yield Complaint(file, node.lineno, undeclared(node.name, source))
     yield from _include_faults(source, tree, file)
 
 
@@ -188,17 +202,21 @@ def _include_faults(source: TemplateSource, tree: nodes.Template, file: str) -> 
             yield Complaint(file, node.lineno, f"{shown} can't be included; in {PARTS}/ there is: {there}")
 
 
-def _undeclared(name: str, source: TemplateSource) -> str:
+def undeclared(name: str, source: TemplateSource) -> str:
+    """Say of a name that isn't there what there is, and how to come by it."""
     if name in DECLARABLE:
         declared = ", ".join(source.fields) or "none"
         return f"the field '{name}' isn't declared; add it to 'fields' in template.toml (declared: {declared})"
-    return _unknown(name, set(source.names))
+    return (
+        f"{_unknown(name, source.subject_names)} There are: of the recipient {', '.join((*DECLARABLE, *ALWAYS))} "
+        f"(template.toml must list {', '.join(DECLARABLE)} in 'fields' before a body uses them; a subject may use "
+        f"them as they are); of the campaign {', '.join(MODEL_NAMES)}"
+    )
 
 
-def _unknown(name: str, known: set[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return f"unknown field '{name}'{hint} There are: {', '.join(sorted(known))}"
+def _unknown(name: str, known: Iterable[str]) -> str:
+    close = _DUTCH.get(name.lower()) or next(iter(get_close_matches(name, known, 1)), None)
+    return f"unknown field '{name}'" + (f"; did you mean '{close}'?" if close else ".")
 
 
 def _read(path: Path) -> str:

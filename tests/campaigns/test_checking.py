@@ -175,3 +175,27 @@ def test_checking_leaves_no_trace(app: App, session: Session) -> None:
         examine(app, session)
     assert not session.new
     assert not session.dirty
+
+
+def test_what_readers_cannot_use_in_the_texts_is_a_warning_with_its_line(app: App, session: Session) -> None:
+    intro = "Dag.\n\n![kaart](pictures/groen.png)\n\nMeer: [hier](http://x.example/plan)."
+    warned = "\n".join(warning.text for warning in examine(app, session, intro=intro).warnings)
+    assert "campaign, intro, line 3: the picture 'pictures/groen.png' isn't shown" in warned
+    assert "campaign, intro, line 5: the link 'hier' to 'http://x.example/plan' doesn't say where it leads" in warned
+    assert "campaign, intro, line 5: the link to 'http://x.example/plan' goes without encryption" in warned
+    assert warned.count("http://x.example/plan") == 2
+
+
+def test_a_subject_may_name_the_company_and_an_unknown_field_is_explained(app: App, session: Session) -> None:
+    assert examine(app, session, subject="Diensten voor {{ company }}").reasons == ()
+    assert "unknown field 'voornaam'; did you mean 'first_name'?" in said(
+        examine(app, session, subject="Dag {{ voornaam }}")
+    )
+
+
+def test_a_copy_keeps_the_name_of_the_newsletter(app: App, session: Session) -> None:
+    site = app.settings.site.model_copy(update={"name": "Vlijt", "tagline": "dichtbij"})
+    app = replace(app, settings=app.settings.model_copy(update={"site": site}))
+    frozen = examine(app, session).frozen
+    assert frozen is not None
+    assert (frozen.sender.brand, frozen.sender.tagline) == ("Vlijt", "dichtbij")

@@ -218,9 +218,10 @@ def test_parts_that_include_each_other_are_refused(small, model, ann):
         render(small(body=a, a=a, b=b), model, ann)
 
 
-def test_a_picture_without_alt_gets_an_empty_one(small, model, ann):
+def test_a_picture_without_alt_is_left_so_that_the_check_finds_it(small, model, ann):
     page = render(small('<mj-image src="https://x.example/a.png" />'), model, ann).html
-    assert re.search(r'<img alt="" [^>]*src="https://x.example/a.png"', page)
+    assert re.search(r'<img [^>]*src="https://x.example/a.png"', page)
+    assert "alt=" not in page
 
 
 def test_a_page_without_title_and_language_gets_both(small, model, ann):
@@ -297,3 +298,30 @@ def _model():
 def _source(content: str):
     whole = f"<mjml><mj-body><mj-section><mj-column>{content}</mj-column></mj-section></mj-body></mjml>"
     return templates.TemplateSource("small", "S", "", "s", ("company",), whole, "x", {})
+
+
+@pytest.mark.parametrize("name", ["monthly", "spotlight"])
+def test_the_name_and_line_of_the_newsletter_stand_in_both_parts(folder, model, ann, name):
+    rendered = render(templates.load(folder, name), replace(model, brand="Vlijt & Co", tagline="dichtbij"), ann)
+    assert "Vlijt &amp; Co" in rendered.html
+    assert "dichtbij</span>" in rendered.html
+    assert rendered.text.startswith("VLIJT & CO\ndichtbij\n")
+    bare = render(templates.load(folder, name), replace(model, brand="", tagline=""), ann)
+    assert bare.text.startswith("Reclame")
+    assert "Werk dat past" not in rendered.html + rendered.text + bare.html
+
+
+def test_a_subject_may_use_every_field_of_the_recipient_and_an_unknown_one_is_explained(monthly, model, ann):
+    subject = "{{ first_name }} {{ last_name }}, iets voor {{ company }}"
+    assert render(monthly, replace(model, subject=subject), ann).subject == "Ann Peeters, iets voor Bakkerij Peeters bv"
+    with pytest.raises(RenderError, match=r"the campaign's subject .*unknown field 'bedrijf'; did you mean 'company'"):
+        render(monthly, replace(model, subject="Voor {{ bedrijf }}"), ann)
+
+
+def test_a_mail_of_too_many_blocks_is_refused(small, model, ann):
+    with pytest.raises(RenderError, match="too many for one mail"):
+        render(small("<mj-text>x</mj-text>" * 3001), model, ann)
+    shared = f'<mj-head><mj-attributes><mj-all css-class="{"x" * 9000}" /></mj-attributes></mj-head>'
+    body = f"<mj-body><mj-section><mj-column>{'<mj-text>x</mj-text>' * 500}</mj-column></mj-section></mj-body>"
+    with pytest.raises(RenderError, match="too many for one mail"):
+        render(small(body=f"<mjml>{shared}{body}</mjml>"), model, ann)
