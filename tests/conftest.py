@@ -148,6 +148,12 @@ def chromium() -> str:
     _lacking("Chromium (Debian: chromium)")
 
 
+@pytest.fixture(autouse=True)
+def _as_wide_as_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that run in parallel inherit a COLUMNS of the runner's; tables would be cut to it."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command left: its exit code and what it printed."""
