@@ -20,6 +20,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/mypy
 
 setup: $(VENV)/.ready-dev
+	@echo "ready: $(BIN)/outreach"
 
 bench-import: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/import_contacts.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ def command(once: bool, folder: Path) -> None:
         line=lambda text: click.echo(text),
         progress=progress,
     )
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what was started is stopped too
     faults = tour.run(folder.resolve(), once=once, teller=teller)
     if faults:
         raise click.exceptions.Exit(1)

@@ -32,7 +32,8 @@ class Names:
             word = "".join(self.random.choice(part) for part in (_FIRST, _MIDDLE, _LAST))
             if self.random.random() < 0.3:
                 word = word[:-3] + self.random.choice(_MIDDLE) + word[-3:]
-            if word not in self._given_out:
+            tripled = any(word[at] == word[at + 1] == word[at + 2] for at in range(len(word) - 2))
+            if word not in self._given_out and not tripled:
                 self._given_out.add(word)
                 return word
 

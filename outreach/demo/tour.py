@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ spotlights:
     count: 3
     fallback: any_sector
 closing: |
-  Staat er niets bij voor u? Op onze site vindt u **alle diensten**, per provincie en per sector.
+  Staat er niets bij voor u? Op onze site vindt u [alle diensten per provincie en per sector]({site}/diensten).
 """
 
 
@@ -116,8 +117,10 @@ def run(project: Path, *, once: bool, teller: Teller) -> list[str]:
         _outreach(place, teller, "report", "campaign", CAMPAIGN)
         faults = [*tally.faults, *verify(app, mailbox, CAMPAIGN)]
         _tell_invariants(faults, teller)
-        _tell_addresses(printed, teller)
-        if not once:
+        if once:
+            teller.line(f"everything stops now; the data stays in {place.project} until the next demo")
+        else:
+            _tell_addresses(printed, teller)
             teller.line("Ctrl-C stops everything; the data stays in the folder until the next demo.")
             _wait_for_interrupt()
     return faults
@@ -155,17 +158,26 @@ def _fill(place: Place, teller: Teller) -> None:
 
 def _plan(place: Place, teller: Teller) -> None:
     (ann, *_), (bert, *_) = STAFF
-    send_at = datetime.now(BRUSSELS) + timedelta(seconds=45)
     file = place.project / "campaigns" / f"{CAMPAIGN}.yaml"
-    file.write_text(CAMPAIGN_FILE.format(name=CAMPAIGN, send_at=send_at.isoformat(sep=" ", timespec="seconds")))
     teller.heading("A segment, explained rule by rule")
+    _write_campaign(place, file, after=600)
+    started = time.monotonic()
     _outreach(place, teller, "segment", "explain", "demo-vlaanderen-en-brussel")
+    _outreach(place, teller, "campaign", "check", f"campaigns/{file.name}", quiet=True)
     teller.heading("A campaign: written, checked, submitted by Ann, approved by Bert, scheduled")
+    # The steps to come take about four times as long as these two: on a slow machine the time must not pass meanwhile.
+    _write_campaign(place, file, after=20 + 4 * (time.monotonic() - started))
     _outreach(place, teller, "campaign", "new", f"campaigns/{file.name}", "--as", ann)
     _outreach(place, teller, "campaign", "check", CAMPAIGN)
     _outreach(place, teller, "campaign", "submit", CAMPAIGN, "--as", ann)
     _outreach(place, teller, "campaign", "approve", CAMPAIGN, "--as", bert)
     _outreach(place, teller, "campaign", "schedule", CAMPAIGN, "--as", bert)
+
+
+def _write_campaign(place: Place, file: Path, *, after: float) -> None:
+    """Write the campaign's file, to be sent so many seconds from now."""
+    send_at = (datetime.now(BRUSSELS) + timedelta(seconds=after)).isoformat(sep=" ", timespec="seconds")
+    file.write_text(CAMPAIGN_FILE.format(name=CAMPAIGN, send_at=send_at, site=place.site))
 
 
 def _send(place: Place, app: App, mailbox: Mailbox, teller: Teller) -> None:
@@ -284,6 +296,7 @@ def _call(
     command: list[str], *, typed: str | None = None, expected: int = 0, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OUTREACH_")}
+    environment["COLUMNS"] = str(max(shutil.get_terminal_size((140, 40)).columns - 2, 80))  # the tour indents by two
     done = subprocess.run(command, input=typed, capture_output=True, text=True, cwd=folder, env=environment)
     if done.returncode != expected:
         told = (done.stdout + done.stderr).strip()
