@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import func, null, select
 from sqlalchemy.orm import Session
 
 from outreach.belgium.places import PROVINCES
@@ -154,12 +154,16 @@ def _services(session: Session) -> dict[int, tuple[str | None, str, str]]:
     return {service_id: (slug, name, enterprise) for service_id, slug, name, enterprise in session.execute(query)}
 
 
-def _shown(session: Session, campaign_ids: list[int]) -> list[tuple[int, int, int]]:
-    """Return campaign, cohort and service."""
-    query = select(Exposure.campaign_id, Exposure.cohort_id, Exposure.service_id).where(
+def _shown(session: Session, campaign_ids: list[int]) -> list[tuple[int, int, int | None]]:
+    """Return campaign, cohort and service; None as the service stands for the mail's other links."""
+    services = select(Exposure.campaign_id, Exposure.cohort_id, Exposure.service_id).where(
         Exposure.campaign_id.in_(campaign_ids)
     )
-    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+    others = select(Link.campaign_id, Link.cohort_id, null()).where(
+        Link.campaign_id.in_(campaign_ids), Link.service_id.is_(None), Link.cohort_id.is_not(None)
+    )
+    rows = [*session.execute(services), *session.execute(others.distinct())]
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _sent(session: Session, campaign_ids: list[int]) -> dict[int | None, int]:

@@ -114,6 +114,14 @@ SENTENCES: Mapping[str, str] = {
         "nu zouden {count} contacten gemaild worden en bij de goedkeuring {before}: meer dan {share} erbij"
     ),
     "it has no approval in force": "ze heeft geen geldige goedkeuring",
+    "it is a simulation: it was begun with `outreach up --inbox`, and only that goes on with it; "
+    "to send it for real: `{command}`": (
+        "het is een simulatie: ze begon met `outreach up --inbox` en gaat alleen daarmee verder; "
+        "om ze echt te verzenden: `{command}`"
+    ),
+    "the relay refused {count} mails in a row and took none, the last with: {said}": (
+        "de mailserver weigerde {count} mails na elkaar en nam er geen aan, de laatste met: {said}"
+    ),
     "this database was restored or copied, or its folder moved, so what was due may have gone out already elsewhere; "
     "if it is the one that sends from now on, run `outreach db adopt`, look at each campaign, and resume it": (
         "deze databank werd teruggezet of gekopieerd, of haar map verhuisde: wat moest vertrekken, kan elders "

@@ -132,7 +132,7 @@ def test_clicks_stand_per_province_sector_and_service_with_human_and_raw_side_by
     assert {(row.service, row.recipients, row.human, row.raw) for row in own} == {
         ("Verpakken", 2, 3, 8),
         ("Groen", 2, 0, 0),
-        ("andere links", 0, 0, 2),
+        ("andere links", 2, 0, 2),
     }
     (several,) = [row for row in rows.values() if row.province == "meerdere provincies"]
     assert (several.sector, several.province_nis, several.recipients, several.human) == (

@@ -27,6 +27,11 @@ class Among(FunctionElement[bool]):
         alone = [query.correlate(None) for query in queries]
         joined = alone[0] if len(alone) == 1 else union_all(*alone)
         super().__init__(key, joined.scalar_subquery())
+        self.queries = queries
+
+    def by(self, key: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Among:
+        """Ask the same of another column that holds the same value."""
+        return Among(key, *self.queries)
 
     # A database without booleans would get `… = 1` and `… = 0`, through which SQLite's planner sees no set.
     def self_group(self, against: Any = None) -> Self:

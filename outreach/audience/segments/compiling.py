@@ -43,8 +43,9 @@ PRESENT: Condition = Contact.address_hash.is_not(None)
 
 def contact_ids(segment: Segment, now: datetime) -> Select[int]:
     """Return the query of the ids of all contacts in the segment, mailable or not."""
-    query = select(Contact.id).where(PRESENT, condition(segment.rule, now))
-    return query.join(Company, Company.id == Contact.company_id) if asks_company(segment.rule) else query
+    joined = asks_company(segment.rule)
+    query = select(Contact.id).where(PRESENT, condition(segment.rule, now, joined=joined))
+    return query.join(Company, Company.id == Contact.company_id) if joined else query
 
 
 def asks_company(rule: Rule) -> bool:
@@ -57,22 +58,24 @@ def asks_company(rule: Rule) -> bool:
     return False
 
 
-def condition(rule: Rule, now: datetime, *, negated: bool = False) -> Condition:
-    """Return the rule over Contact (and Company, if `asks_company`), or its exact opposite."""
-    parts = [part(key, value, now, negated=negated) for key, value in rule.items()]
+def condition(rule: Rule, now: datetime, *, negated: bool = False, joined: bool = False) -> Condition:
+    """Return the rule over Contact (and Company, if `asks_company`), or its exact opposite; `joined` = it is joined."""
+    parts = [part(key, value, now, negated=negated, joined=joined) for key, value in rule.items()]
     return or_(false(), *parts) if negated else and_(true(), *parts)
 
 
-def part(key: str, value: Any, now: datetime, *, negated: bool = False) -> Condition:
+def part(key: str, value: Any, now: datetime, *, negated: bool = False, joined: bool = False) -> Condition:
     """Return what one key of a rule asks, or its exact opposite: negations move inward to where plans can use them."""
     if key == "not":
-        return condition(value, now, negated=not negated)
+        return condition(value, now, negated=not negated, joined=joined)
     if key in ("all", "any"):
-        parts = [condition(rule, now, negated=negated) for rule in value]
+        parts = [condition(rule, now, negated=negated, joined=joined) for rule in value]
         return and_(*parts) if (key == "all") != negated else or_(*parts)
     if key.startswith(("no_", "not_")):
         negated = not negated
     asked = _QUESTIONS[key](value, now)
+    if joined and negated and isinstance(asked, Among) and key == "no_collaboration":
+        asked = asked.by(Company.id)  # asked once per company, before its contacts are looked up (measured)
     if not negated:
         return asked
     return not_(asked) if key in _NEVER_NULL else asked.is_not(True)
