@@ -156,7 +156,8 @@ def _holds_data(database: Database) -> bool:
 def _unpack(file: Path, folder: Path) -> Manifest:
     try:
         with tarfile.open(file, "r:gz") as tar:
-            tar.extractall(folder, filter="data")
+            for name in (MANIFEST, KEYS_FILE, SQLITE_MEMBER, POSTGRES_MEMBER):
+                _extract(tar, name, folder)
         data = json.loads((folder / MANIFEST).read_text())
         manifest = Manifest(**data)
         for name, digest in manifest.digests.items():
@@ -165,6 +166,14 @@ def _unpack(file: Path, folder: Path) -> Manifest:
     except (OSError, tarfile.TarError, EOFError, ValueError, TypeError, KeyError) as error:
         raise Refusal(f"{file}: is no backup made by `outreach db backup`: {error}") from error
     return manifest
+
+
+def _extract(tar: tarfile.TarFile, name: str, folder: Path) -> None:
+    """Write one member into the folder if the archive has it as a plain file; touch nothing else."""
+    if name not in tar.getnames() or (member := tar.extractfile(name)) is None:
+        return
+    with (folder / name).open("wb") as target:
+        shutil.copyfileobj(member, target)
 
 
 def _keys_of(folder: Path) -> Keys:
