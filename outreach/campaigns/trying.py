@@ -16,7 +16,7 @@ from outreach.links import Links
 _SENDER = Sender(
     "Federatie Voorbeeld",
     "Voorbeeldstraat 1, 9000 Gent",
-    "0203.201.340",
+    "1999.000.150",
     "nieuws@federatie.example",
     "https://federatie.example",
 )
