@@ -73,12 +73,8 @@ def test_on_sqlite_whoever_was_there_before_is_dead(app: App) -> None:
         assert buried(app, me) == [8]
 
 
-@pytest.mark.postgres
-def test_on_postgresql_a_living_worker_is_left_alone_and_a_free_lock_means_dead(
-    both: App, request: pytest.FixtureRequest
-) -> None:
-    if both.database.is_sqlite:
-        pytest.skip("PostgreSQL only")
+@pytest.mark.parametrize("both", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+def test_on_postgresql_a_living_worker_is_left_alone_and_a_free_lock_means_dead(both: App) -> None:
     with (
         present(both.database, now=both.now, lease=LEASE) as one,
         present(both.database, now=both.now, lease=LEASE) as two,
