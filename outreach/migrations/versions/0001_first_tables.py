@@ -127,6 +127,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_company_nace_2008", ["nace_2008"], unique=False)
         batch_op.create_index("ix_company_nace_2025", ["nace_2025"], unique=False)
         batch_op.create_index(batch_op.f("ix_company_name_key"), ["name_key"], unique=False)
+        batch_op.create_index("ix_company_province", ["province_nis"], unique=False)
         batch_op.create_index("ix_company_province_section", ["province_nis", "section_2025"], unique=False)
         batch_op.create_index(
             "uq_company_numberless",
@@ -964,6 +965,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("enterprise_number IS NULL"),
         )
         batch_op.drop_index("ix_company_province_section")
+        batch_op.drop_index("ix_company_province")
         batch_op.drop_index(batch_op.f("ix_company_name_key"))
         batch_op.drop_index("ix_company_nace_2025")
         batch_op.drop_index("ix_company_nace_2008")
