@@ -47,6 +47,7 @@ from outreach.models.deliveries import (
     Worker,
 )
 from outreach.models.leads import Channel, Collaboration, CollaborationKind, Evidence, Lead, LeadStage
+from outreach.models.register import ExtractType, RegisterCode, RegisterEntry, RegisterImport, RegisterName
 from outreach.models.staff import Attempt, Installation, Login, Role, User
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "EventKind",
     "Evidence",
     "Exposure",
+    "ExtractType",
     "Hit",
     "HitKind",
     "Installation",
@@ -87,6 +89,10 @@ __all__ = [
     "OutboxStatus",
     "PauseKind",
     "Picture",
+    "RegisterCode",
+    "RegisterEntry",
+    "RegisterImport",
+    "RegisterName",
     "RelayRest",
     "Role",
     "Service",

@@ -843,8 +843,82 @@ def upgrade() -> None:
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.create_index("ix_event_delivery", ["delivery_id", "kind"], unique=False)
 
+    op.create_table(
+        "register_code",
+        sa.Column("category", sa.String(length=40), nullable=False),
+        sa.Column("code", sa.String(length=20), nullable=False),
+        sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("category", "code", "language"),
+    )
+    op.create_table(
+        "register_entry",
+        sa.Column("enterprise_number", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=320), nullable=False),
+        sa.Column("name_nl", sa.String(length=320), nullable=True),
+        sa.Column("name_fr", sa.String(length=320), nullable=True),
+        sa.Column("name_de", sa.String(length=320), nullable=True),
+        sa.Column("name_en", sa.String(length=320), nullable=True),
+        sa.Column("abbreviations", sa.Text(), nullable=True),
+        sa.Column("commercial_names", sa.Text(), nullable=True),
+        sa.Column("juridical_form", sa.String(length=8), nullable=True),
+        sa.Column("juridical_form_cac", sa.String(length=8), nullable=True),
+        sa.Column("juridical_situation", sa.String(length=8), nullable=True),
+        sa.Column("start_date", sa.Date(), nullable=True),
+        sa.Column("postcode", sa.String(length=12), nullable=True),
+        sa.Column("municipality", sa.String(length=120), nullable=True),
+        sa.Column("municipality_nis", sa.String(length=5), nullable=True),
+        sa.Column("province_nis", sa.String(length=5), nullable=True),
+        sa.Column("country", sa.String(length=120), nullable=True),
+        sa.Column("seat_struck_off_on", sa.Date(), nullable=True),
+        sa.Column("establishments", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("establishment_provinces", sa.String(length=80), nullable=True),
+        sa.Column("nace_2025", sa.String(7).with_variant(sa.String(7, collation="C"), "postgresql"), nullable=True),
+        sa.Column("section_2025", sa.String(length=1), nullable=True),
+        sa.Column("rule_2025", sa.String(length=40), nullable=True),
+        sa.Column("nace_2008", sa.String(7).with_variant(sa.String(7, collation="C"), "postgresql"), nullable=True),
+        sa.Column("section_2008", sa.String(length=1), nullable=True),
+        sa.Column("rule_2008", sa.String(length=40), nullable=True),
+        sa.Column("sector_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.PrimaryKeyConstraint("enterprise_number"),
+    )
+    op.create_table(
+        "register_import",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("extract_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "extract_type",
+            sa.Enum("full", "update", name="extract_type", native_enum=False, create_constraint=True, length=24),
+            nullable=False,
+        ),
+        sa.Column("snapshot_date", sa.Date(), nullable=False),
+        sa.Column("extracted_at", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.String(length=40), nullable=False),
+        sa.Column("mass", sa.String(length=80), nullable=False),
+        sa.Column("entries", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("imported_by", sa.String(length=200), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("current", sa.Boolean(), nullable=True),
+        sa.CheckConstraint("(replaced_at IS NULL) = (current IS NOT NULL)", name="ck_register_import_current"),
+        sa.CheckConstraint("current IS NULL OR current", name="ck_register_import_true"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("current"),
+    )
+    op.create_table(
+        "register_name",
+        sa.Column("rank", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("rank"),
+    )
+
 
 def downgrade() -> None:
+    op.drop_table("register_name")
+    op.drop_table("register_import")
+    op.drop_table("register_entry")
+    op.drop_table("register_code")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index("ix_event_delivery")
 
