@@ -168,7 +168,6 @@ def model(count: int) -> MailModel:
         province="West-Vlaanderen",
         sector="Industrie",
         view_url="https://nieuwsbrief.example/n/k0x7q2",
-        preferences_url="https://nieuwsbrief.example/p/abc",
         brand="Werk dat past",
         tagline="bedrijven en maatwerk, dicht bij elkaar",
     )
@@ -181,6 +180,7 @@ def merge_fields() -> MergeFields:
         *(greeting_for("Ann", "Peeters", "personal"), "Ann", "Peeters", "Bakkerij Peeters bv"),
         why=why,
         unsubscribe_url="https://nieuwsbrief.example/u/mfzwizltmuqgc3tf",
+        preferences_url="https://nieuwsbrief.example/voorkeuren/mfzwizltmuqgc3tf",
     )
 
 

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     """What a token is for."""
 
     OPT_OUT = "opt-out"
+    PREFERENCES = "preferences"
     LEAD = "lead"
     BOUNCE = "bounce"
 
@@ -56,6 +57,14 @@ class Links:
 
     def opt_out(self, delivery_id: int) -> str:
         return f"{self.base}/u/{self.token(Purpose.OPT_OUT, delivery_id)}"
+
+    def preferences(self, delivery_id: int) -> str:
+        """Return the page on which the recipient of a mail chooses topics and frequency."""
+        return f"{self.base}/voorkeuren/{self.token(Purpose.PREFERENCES, delivery_id)}"
+
+    def preferences_by_mail(self) -> str:
+        """Return the page that mails the person's own link to whoever types the address."""
+        return f"{self.base}/voorkeuren"
 
     def lead(self, lead_id: int) -> str:
         return f"{self.base}/lead/{self.token(Purpose.LEAD, lead_id)}"

@@ -107,7 +107,7 @@ def main() -> None:
     named = {"language": "nl", "title": "T", "subject": "S", "view_url": "https://x.example/n"}
     blank: dict[str, object] = dict.fromkeys(MailModel.__dataclass_fields__, "")
     model = MailModel(**{**blank, **named, "blocks": (), "sender": who})  # type: ignore[arg-type]
-    fields = MergeFields("Beste Ann", "Ann", "P", "Bakkerij", "Daarom.", "https://x.example/u")
+    fields = MergeFields("Beste Ann", "Ann", "P", "Bakkerij", "Daarom.", *["https://x.example/u"] * 2)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 200 * MEGABYTE,) * 2)
     for bomb in json.load(sys.stdin):

@@ -68,6 +68,7 @@ def browser_fields(language: str, links: Links) -> MergeFields:
         company=_GENERIC_COMPANY[language],
         why=_GENERIC_WHY[language],
         unsubscribe_url=links.privacy(),
+        preferences_url=links.preferences_by_mail(),
     )
 
 
@@ -80,6 +81,7 @@ def sample_fields(language: str, links: Links) -> MergeFields:
         company="Voorbeeld nv",
         why=_SAMPLE_WHY[language],
         unsubscribe_url=links.opt_out(NOBODY),
+        preferences_url=links.preferences(NOBODY),
     )
 
 

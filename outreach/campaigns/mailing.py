@@ -187,6 +187,7 @@ def fields_for(recipient: Recipient, language: str, links: Links) -> MergeFields
         company=recipient.company,
         why=why_for(recipient.basis, recipient.basis_source, recipient.obtained_on, language),
         unsubscribe_url=links.opt_out(recipient.delivery_id),
+        preferences_url=links.preferences(recipient.delivery_id),
     )
 
 

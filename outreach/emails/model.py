@@ -25,6 +25,8 @@ _NOT_A_NAME = re.compile(r"[0-9@/\\<>{}\[\]|=:;%$#*]|www\.|\.[a-z]{2,}$", re.IGN
 DECLARABLE = ("greeting", "first_name", "last_name", "company")
 # The footer can't do without these, so they are always there.
 ALWAYS = ("why", "unsubscribe_url")
+# Always there too, but a mail is complete without them.
+OFFERED = ("preferences_url",)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,6 @@ class MailModel:
     province: str
     sector: str
     view_url: str
-    preferences_url: str | None = None
     brand: str = ""
     tagline: str = ""
 
@@ -96,10 +97,11 @@ class MergeFields:
     company: str
     why: str
     unsubscribe_url: str
+    preferences_url: str
 
     def chosen(self, names: tuple[str, ...]) -> dict[str, str]:
         """Give the named fields and those that are always there, each on one line and free of controls."""
-        return {name: fold(getattr(self, name)) for name in (*names, *ALWAYS)}
+        return {name: fold(getattr(self, name)) for name in (*names, *ALWAYS, *OFFERED)}
 
 
 MODEL_NAMES = tuple(field.name for field in fields(MailModel))

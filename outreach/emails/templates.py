@@ -17,7 +17,7 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
-from outreach.emails.model import ALWAYS, DECLARABLE, MODEL_NAMES
+from outreach.emails.model import ALWAYS, DECLARABLE, MODEL_NAMES, OFFERED
 from outreach.emails.sandbox import TEMPLATE_ERRORS, TemplateEnvironment
 from outreach.errors import Complaint, FileRefused, NotFound, Refusal
 
@@ -57,12 +57,12 @@ class TemplateSource:
     @property
     def names(self) -> frozenset[str]:
         """The names that this template may use."""
-        return frozenset({*MODEL_NAMES, *self.fields, *ALWAYS})
+        return frozenset({*MODEL_NAMES, *self.fields, *ALWAYS, *OFFERED})
 
     @property
     def subject_names(self) -> frozenset[str]:
         """The names that a subject may use: it is the campaign's, so nothing need be declared."""
-        return frozenset({*MODEL_NAMES, *DECLARABLE, *ALWAYS})
+        return frozenset({*MODEL_NAMES, *DECLARABLE, *ALWAYS, *OFFERED})
 
     def file(self, part: str) -> str:
         """Say which file a piece came from, for messages."""
@@ -208,7 +208,8 @@ def undeclared(name: str, source: TemplateSource) -> str:
         declared = ", ".join(source.fields) or "none"
         return f"the field '{name}' isn't declared; add it to 'fields' in template.toml (declared: {declared})"
     return (
-        f"{_unknown(name, source.subject_names)} There are: of the recipient {', '.join((*DECLARABLE, *ALWAYS))} "
+        f"{_unknown(name, source.subject_names)} There are: of the recipient "
+        f"{', '.join((*DECLARABLE, *ALWAYS, *OFFERED))} "
         f"(template.toml must list {', '.join(DECLARABLE)} in 'fields' before a body uses them; a subject may use "
         f"them as they are); of the campaign {', '.join(MODEL_NAMES)}"
     )

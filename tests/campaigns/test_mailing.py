@@ -60,12 +60,14 @@ def test_nobody_gets_the_first_recipients_unsubscribe_link_or_values(app: App) -
     assert len(messages) == 4
     for recipient, message in messages.items():
         own = app.links.opt_out(recipient.delivery_id)
-        others = [app.links.opt_out(other.delivery_id) for other in recipients if other != recipient]
+        strangers = [other.delivery_id for other in recipients if other != recipient]
+        others = [link(id) for id in strangers for link in (app.links.opt_out, app.links.preferences)]
         assert message["List-Unsubscribe"] == f"<{own}>"
         assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert message["To"] == recipient.address
         for part in (html_of(message), text_of(message)):
             assert own in part
+            assert app.links.preferences(recipient.delivery_id) in part
             assert not any(other in part for other in others)
             assert ("Beste Ann" in part) == (recipient.contact_id == cast.ann.id)
 
@@ -80,6 +82,7 @@ def test_all_of_a_cohort_get_the_same_content_and_links(app: App) -> None:
     for recipient in recipients:
         message = read(made.message(recipient))
         body = html_of(message).replace(app.links.opt_out(recipient.delivery_id), "OUT")
+        body = body.replace(app.links.preferences(recipient.delivery_id), "CHOOSE")
         bodies.add(body.replace("Beste Ann", "Beste mevrouw, meneer"))
         found = set(re.findall(r'href="(http://news\.example/[^"]*)"', html_of(message)))
         assert {link for link in found if "/l/" in link} == codes

@@ -66,7 +66,6 @@ def model(spotlight: SpotlightView) -> MailModel:
         province="West-Vlaanderen",
         sector="Industrie",
         view_url="https://nieuwsbrief.example/n/k0x7q2",
-        preferences_url="https://nieuwsbrief.example/p/abc",
         brand="Werk & dichtbij",
         tagline="maatwerk in de buurt",
     )
@@ -81,6 +80,7 @@ def ann() -> MergeFields:
         company="Bakkerij Peeters bv",
         why=why_for("consent", "inschrijfformulier", date(2026, 3, 12)),
         unsubscribe_url="https://nieuwsbrief.example/u/mfzwizltmuqgc3tf",
+        preferences_url="https://nieuwsbrief.example/voorkeuren/mfzwizltmuqgc3tf",
     )
 
 

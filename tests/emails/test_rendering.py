@@ -60,7 +60,7 @@ def test_a_mail_says_the_same_in_html_and_in_text(folder, model, ann, name):
     for word in ("Beste Ann", "De Vlechterij", "Verpakken op maat", "stappenplan", "volgende", "West-Vlaanderen"):
         assert word in shown
         assert word in re.sub(r"\s+", " ", rendered.text)
-    for address in (model.view_url, ann.unsubscribe_url, model.preferences_url, model.blocks[0].spotlights[0].url):
+    for address in (model.view_url, ann.unsubscribe_url, ann.preferences_url, model.blocks[0].spotlights[0].url):
         assert address in markup.links_in(rendered.html)
         assert address in rendered.text
     assert checking.findings(templates.load(folder, name), model, rendered, ann) == []
@@ -284,7 +284,8 @@ def _letters(n: int) -> str:
 
 def _fields(n: int = 0, company: str = "x") -> MergeFields:
     name = f"Naam{_letters(n)}"
-    return MergeFields(f"Beste {name}", name, "P", company, "Omdat.", f"https://n.example/u/token{n}x")
+    urls = (f"https://n.example/u/token{n}x", f"https://n.example/voorkeuren/token{n}x")
+    return MergeFields(f"Beste {name}", name, "P", company, "Omdat.", *urls)
 
 
 def _model():

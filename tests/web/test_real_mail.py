@@ -77,6 +77,7 @@ def test_the_newsletter_in_the_browser_holds_nothing_of_a_person(app: App, mails
     page = httpx2.get(found[1])
     assert page.status_code == 200
     assert "/u/" not in page.text
+    assert "/voorkeuren/" not in page.text
     assert "@bedrijf" not in page.text
     for name in ("Ann", "Bob", "Cleo", "Dan"):
         assert f"Beste {name}" not in page.text
