@@ -6,6 +6,7 @@ An unknown name is refused with file, line and the known names: a misspelt limit
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import time, timedelta
 from email.utils import parseaddr
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from outreach.documents import Document, read_toml, validate
 from outreach.errors import Complaint, FileRefused, Refusal
@@ -64,10 +65,36 @@ def _proxy_address(value: str) -> str:
         raise ValueError("must be an IP address or network such as 10.0.0.2 or 10.0.0.0/24") from None
 
 
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("must be a site without a path, such as https://www.example.be")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _named(value: object) -> object:
+    """Take `code=Label, code=Label` too, which is how the environment writes a table."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    return {code.strip(): label.strip() for code, _, label in pairs}
+
+
+def _topics(value: dict[str, str]) -> dict[str, str]:
+    for code, label in value.items():
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", code):
+            raise ValueError(f"{code!r} is no code for a topic: write lower-case letters, digits and - only")
+        if not label:
+            raise ValueError(f'{code!r} has no label: write what people read, e.g. {code} = "Bezoekdagen"')
+    return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
 ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Line = Annotated[str, AfterValidator(_one_line)]
+Topics = Annotated[dict[str, Line], BeforeValidator(_named), AfterValidator(_topics)]
 
 
 class DatabaseSettings(Section):
@@ -154,6 +181,45 @@ class LeadSettings(Section):
     forms_per_hour: int = Field(10, ge=1, description="Contact forms an hour from one place")
 
 
+class SubscribingSettings(Section):
+    """Signing up on the public pages, and what people choose there. `{sender}` in a text is `sender.name`."""
+
+    topics: Topics = Field(
+        {
+            "diensten": "Diensten van maatwerkbedrijven in uw buurt",
+            "bezoekdagen": "Bezoekdagen en evenementen",
+            "verhalen": "Verhalen van bedrijven die samenwerken",
+        },
+        description="Topics that people choose from, code = label; a campaign's topic is one of these codes",
+    )
+    text: Line = Field(
+        "Ik wil de nieuwsbrief van {sender} krijgen over samenwerken met maatwerkbedrijven. "
+        "Ik kan me op elk moment uitschrijven, met de link onderaan elke mail.",
+        description="What people agree to when they sign up; kept word for word as evidence",
+    )
+    text_version: Line = Field("2026-11", description="Version of that text: change it with the text")
+    tracking_text: Line = Field(
+        "{sender} mag bijhouden op welke links in de nieuwsbrief ik klik, om me beter passende diensten te tonen. "
+        "Ik kan dat op elk moment weer uitzetten.",
+        description="What people agree to when they allow personal links",
+    )
+    tracking_version: Line = Field("2026-11", description="Version of that text")
+    link_days: int = Field(3, ge=1, le=30, description="Days that the link in a confirmation mail works")
+    keep_days: int = Field(7, ge=1, le=90, description="Days after which an unconfirmed sign-up is erased")
+    per_address: int = Field(3, ge=1, le=20, description="Mails of this kind a day to one address")
+    per_place: int = Field(10, ge=1, description="Sign-ups an hour from one place")
+    per_hour: int = Field(300, ge=1, description="Sign-ups an hour in all")
+    embed_origins: list[Origin] = Field(
+        [], description="Sites whose own sign-up form or frame of ours is trusted, such as https://www.example.be"
+    )
+
+    @model_validator(mode="after")
+    def _kept_as_long_as_it_works(self) -> SubscribingSettings:
+        if self.keep_days < self.link_days:
+            raise ValueError("keep_days is less than link_days: the link would outlive what it confirms")
+        return self
+
+
 class ImportSettings(Section):
     nace_version: Literal[2008, 2025] = Field(2025, description="Version of a code that exists in both and says none")
 
@@ -170,6 +236,7 @@ class Settings(Section):
     frequency: FrequencySettings = FrequencySettings()
     tracking: TrackingSettings = TrackingSettings()
     leads: LeadSettings = LeadSettings()
+    subscribing: SubscribingSettings = SubscribingSettings()
     imports: ImportSettings = ImportSettings()
 
     @property

@@ -122,7 +122,7 @@ class ContactCard:
     last_name: str | None
     function: str | None
     tracking_consent_at: datetime | None
-    max_per_month: int | None
+    frequency: str | None
     chosen_at: datetime | None
     erased_at: datetime | None
     created_at: datetime
@@ -213,7 +213,7 @@ def show(session: Session, contact_id: int) -> ContactCard:
         last_name=contact.last_name,
         function=contact.function,
         tracking_consent_at=contact.tracking_consent_at,
-        max_per_month=contact.max_per_month,
+        frequency=contact.frequency.value if contact.frequency else None,
         chosen_at=contact.chosen_at,
         erased_at=contact.erased_at,
         created_at=contact.created_at,

@@ -23,14 +23,16 @@ from outreach.models import (
     ContactTopic,
     Delivery,
     DeliveryStatus,
+    Frequency,
     LegalBasis,
     SkipReason,
     Suppression,
 )
 from outreach.settings import Settings
 
-# The window of the limit that a contact chose itself on the preference page.
-MONTH = timedelta(days=30)
+# At most one mail within so many days, as the contact chose on the preference page. A little less than the period has:
+# from the first Tuesday of a month to the next are 28 days, and with 30 a monthly reader would miss every other mail.
+CHOSEN = {Frequency.MONTHLY: 26, Frequency.QUARTERLY: 85, Frequency.HALF_YEARLY: 175}
 # EXISTS (SELECT 1 …) is answered from an index alone; with SELECT *, SQLite fetches the row.
 ONE: ColumnElement[int] = literal_column("1")
 # It may or may not have gone; to the person it counts as a mail.
@@ -70,6 +72,7 @@ def refusal(policy: Policy) -> ColumnElement[str | None]:
         (~_has_basis(policy.bases), SkipReason.NO_LEGAL_BASIS.value),
         (_left(policy.topic), SkipReason.TOPIC_LEFT.value),
         (_is_capped(policy), SkipReason.FREQUENCY_CAP.value),
+        (_wants_less(policy), SkipReason.CHOSEN_FREQUENCY.value),
         else_=null(),
     )
 
@@ -111,19 +114,21 @@ def _left(topic: str | None) -> ColumnElement[bool]:
 
 
 def _is_capped(policy: Policy) -> ColumnElement[bool]:
-    same = aliased(Contact)
-    in_month = _mails(same.address_hash, same, policy.now - MONTH, policy.campaign_id)
-    own_limit = (
-        exists(ONE)
-        .where(same.address_hash == Contact.address_hash, same.max_per_month.is_not(None))
-        .where(same.max_per_month <= in_month)
-        .correlate(Contact)
-    )
     if policy.cap_max == 0:
-        return own_limit
+        return false()
     since = policy.now - policy.cap_window
-    in_window = _mails(Contact.address_hash, Contact, since, policy.campaign_id)
-    return or_(in_window >= policy.cap_max, own_limit)
+    return _mails(Contact.address_hash, Contact, since, policy.campaign_id) >= policy.cap_max
+
+
+def _wants_less(policy: Policy) -> ColumnElement[bool]:
+    """Return whether the person chose, at whichever company, to get less than one more mail now."""
+    same = aliased(Contact)
+    too_soon = [
+        and_(same.frequency == chosen, _mails(same.address_hash, same, since, policy.campaign_id) > 0)
+        for chosen, since in ((chosen, policy.now - timedelta(days=days)) for chosen, days in CHOSEN.items())
+    ]
+    own = exists(ONE).where(same.address_hash == Contact.address_hash, same.frequency.is_not(None))
+    return own.where(or_(*too_soon)).correlate(Contact)
 
 
 def _mails(

@@ -67,7 +67,7 @@ def erase(session: Session, address: str, *, key: bytes, actor: str, now: dateti
 def _empty(session: Session, contact: Contact, now: datetime) -> None:
     contact.address = contact.address_hash = contact.address_domain = None
     contact.first_name = contact.last_name = contact.function = None
-    contact.tracking_consent_at = contact.max_per_month = contact.chosen_at = None
+    contact.tracking_consent_at = contact.frequency = contact.chosen_at = None
     contact.erased_at = contact.updated_at = now
     for table in (ContactTag, ContactTopic):
         session.execute(delete(table).where(table.contact_id == contact.id))

@@ -16,6 +16,8 @@ from outreach.errors import NotFound, Refusal
 from outreach.links import hash_address
 from outreach.models import SuppressionReason
 
+_OFTEN = {"monthly": "a month", "quarterly": "a quarter", "half_yearly": "every half year"}
+
 
 @click.group()
 def command() -> None:
@@ -92,7 +94,7 @@ def _print_card(card: ContactCard) -> None:
         ("status", " · ".join(filter(None, (company.status, company.status_reason)))),
         ("tags", ", ".join(card.tags)),
         ("topics", ", ".join(f"{topic.topic}{'' if topic.follows else ' (left)'}" for topic in card.topics)),
-        ("at most", f"{card.max_per_month} mails a month, chosen by the contact" if card.max_per_month else None),
+        ("at most", f"one mail {_OFTEN[card.frequency]}, chosen by the contact" if card.frequency else None),
         ("tracking", f"consent since {card.tracking_consent_at:%Y-%m-%d}" if card.tracking_consent_at else None),
         *(("basis", f"{row.basis} since {row.obtained_on}, from {row.source!r}, entered by {row.actor}"
            + (f", withdrawn {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else "")) for row in card.bases),

@@ -9,6 +9,7 @@ from outreach.models.audience import (
     ContactTag,
     ContactTopic,
     Establishment,
+    Frequency,
     LegalBasis,
     Suppression,
     SuppressionReason,
@@ -49,6 +50,7 @@ from outreach.models.deliveries import (
 from outreach.models.leads import Channel, Collaboration, CollaborationKind, Evidence, Lead, LeadStage
 from outreach.models.register import ExtractType, RegisterCode, RegisterEntry, RegisterImport, RegisterName
 from outreach.models.staff import Attempt, Installation, Login, Role, User
+from outreach.models.subscriptions import Confirmation, ConfirmationKind, ConsentPurpose, ConsentText, PreferenceChange
 
 __all__ = [
     "AddressKind",
@@ -64,6 +66,10 @@ __all__ = [
     "CollaborationKind",
     "Company",
     "CompanyStatus",
+    "Confirmation",
+    "ConfirmationKind",
+    "ConsentPurpose",
+    "ConsentText",
     "Contact",
     "ContactTag",
     "ContactTopic",
@@ -77,6 +83,7 @@ __all__ = [
     "Evidence",
     "Exposure",
     "ExtractType",
+    "Frequency",
     "Hit",
     "HitKind",
     "Installation",
@@ -89,6 +96,7 @@ __all__ = [
     "OutboxStatus",
     "PauseKind",
     "Picture",
+    "PreferenceChange",
     "RegisterCode",
     "RegisterEntry",
     "RegisterImport",

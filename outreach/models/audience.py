@@ -44,6 +44,14 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
+class Frequency(StrEnum):
+    """How often a contact wants mail at most; none chosen leaves it to the sender's own cap."""
+
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    HALF_YEARLY = "half_yearly"
+
+
 class Company(Table):
     """A regular company; its key is the enterprise number, or name and postcode while that is unknown."""
 
@@ -137,7 +145,7 @@ class Contact(Table):
     function: Mapped[str | None] = mapped_column(String(100))
     tracking_consent_at: Mapped[datetime | None]
     # What the contact chose on the preference page; an import never touches these.
-    max_per_month: Mapped[int | None]
+    frequency: Mapped[Frequency | None] = mapped_column(words(Frequency, "contact_frequency"))
     chosen_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -154,9 +162,9 @@ class Contact(Table):
         Index(
             "ix_contact_own_limit",
             "address_hash",
-            "max_per_month",
-            sqlite_where=text("max_per_month IS NOT NULL"),
-            postgresql_where=text("max_per_month IS NOT NULL"),
+            "frequency",
+            sqlite_where=text("frequency IS NOT NULL"),
+            postgresql_where=text("frequency IS NOT NULL"),
         ),
     )
 
@@ -196,6 +204,10 @@ class LegalBasis(Table):
     actor: Mapped[str] = mapped_column(String(200))
     recorded_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+    # Of a confirmed opt-in: the words that were shown, when it was asked for, and when confirmed from the mailbox.
+    text_hash: Mapped[str | None] = mapped_column(ForeignKey("consent_text.digest"))
+    asked_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
 
     contact: Mapped[Contact] = relationship(back_populates="bases")
 

@@ -34,6 +34,7 @@ class SkipReason(StrEnum):
     NO_LEGAL_BASIS = "no_legal_basis"
     TOPIC_LEFT = "topic_left"
     FREQUENCY_CAP = "frequency_cap"
+    CHOSEN_FREQUENCY = "chosen_frequency"
     DUPLICATE_ADDRESS = "duplicate_address"
 
 

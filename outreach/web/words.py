@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "no_legal_basis": ("geen rechtsgrond", "no legal basis"),
     "topic_left": ("volgt het thema niet meer", "left the topic"),
     "frequency_cap": ("kreeg al genoeg mails", "frequency cap"),
+    "chosen_frequency": ("wil minder vaak mail", "wants mail less often"),
     "duplicate_address": ("dubbel adres", "duplicate address"),
     "expired": ("te lang geprobeerd", "expired"),
     "render_error": ("kon niet worden opgemaakt", "could not be rendered"),

@@ -23,6 +23,7 @@ from outreach.models import (
     ContactTopic,
     Delivery,
     DeliveryStatus,
+    Frequency,
     LegalBasis,
     Suppression,
     SuppressionReason,
@@ -230,21 +231,31 @@ def test_the_campaign_that_is_being_sent_does_not_cap_itself(office: Office) -> 
     assert office.reason(ann, cap_max=1, campaign_id=own.campaign_id) is None
 
 
-def test_the_limit_that_a_person_chose_holds_at_every_company(office: Office) -> None:
+def test_the_frequency_that_a_person_chose_holds_at_every_company(office: Office) -> None:
     ann, elsewhere = office.contact("ann"), office.contact("ann")
-    ann.max_per_month = 1
+    ann.frequency = Frequency.QUARTERLY
     office.session.flush()
     assert office.reason(elsewhere) is None
-    office.mail(ann, days_ago=20)
-    assert office.reason(ann) == office.reason(elsewhere) == "frequency_cap"
-    assert office.reason(ann, cap_max=0, cap_window=timedelta(days=1)) == "frequency_cap"
+    office.mail(ann, days_ago=80)
+    assert office.reason(ann) == office.reason(elsewhere) == "chosen_frequency"
+    assert office.reason(ann, cap_max=0, cap_window=timedelta(days=1)) == "chosen_frequency"
+    assert office.reason(office.contact("carl")) is None
 
 
-def test_a_person_who_chose_no_mail_a_month_gets_none(office: Office) -> None:
-    ann = office.contact("ann")
-    ann.max_per_month = 0
+@pytest.mark.parametrize(
+    ("chosen", "soon", "late"),
+    [(Frequency.MONTHLY, 25, 28), (Frequency.QUARTERLY, 84, 89), (Frequency.HALF_YEARLY, 174, 181)],
+)
+def test_who_chose_a_frequency_misses_no_newsletter_of_that_frequency(
+    office: Office, chosen: Frequency, soon: int, late: int
+) -> None:
+    """28 days lie between the first Tuesdays of two months, 89 and 181 are the shortest quarter and half year."""
+    early, due = office.contact("early"), office.contact("due")
+    early.frequency = due.frequency = chosen
     office.session.flush()
-    assert office.reason(ann) == "frequency_cap"
+    office.mail(early, days_ago=soon)
+    office.mail(due, days_ago=late)
+    assert (office.reason(early), office.reason(due)) == ("chosen_frequency", None)
 
 
 def test_the_first_reason_in_the_order_of_the_enum_is_given(office: Office) -> None:

@@ -32,6 +32,7 @@ from outreach.models import (
     ContactTopic,
     Enterprise,
     Establishment,
+    Frequency,
     LegalBasis,
     Suppression,
     SuppressionReason,
@@ -162,7 +163,7 @@ def test_an_import_overrides_nothing_that_the_contact_chose(both: App, tmp_path:
     take_in(both, path)
     with both.database.writing() as session:
         ann = session.scalars(select(Contact)).one()
-        ann.max_per_month, ann.chosen_at, ann.tracking_consent_at = 1, both.now(), both.now()
+        ann.frequency, ann.chosen_at, ann.tracking_consent_at = Frequency.MONTHLY, both.now(), both.now()
         topic = session.get_one(ContactTopic, ("groen", ann.id))
         topic.follows, topic.chosen = False, True
     before = everything(both)

@@ -455,7 +455,19 @@ def upgrade() -> None:
         sa.Column("last_name", sa.String(length=100), nullable=True),
         sa.Column("function", sa.String(length=100), nullable=True),
         sa.Column("tracking_consent_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("max_per_month", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column(
+            "frequency",
+            sa.Enum(
+                "monthly",
+                "quarterly",
+                "half_yearly",
+                name="contact_frequency",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=True,
+        ),
         sa.Column("chosen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -474,10 +486,10 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_contact_address_hash"), ["address_hash"], unique=False)
         batch_op.create_index(
             "ix_contact_own_limit",
-            ["address_hash", "max_per_month"],
+            ["address_hash", "frequency"],
             unique=False,
-            sqlite_where=sa.text("max_per_month IS NOT NULL"),
-            postgresql_where=sa.text("max_per_month IS NOT NULL"),
+            sqlite_where=sa.text("frequency IS NOT NULL"),
+            postgresql_where=sa.text("frequency IS NOT NULL"),
         )
 
     op.create_table(
@@ -784,6 +796,94 @@ def upgrade() -> None:
         batch_op.create_index("ix_lead_enterprise", ["enterprise_id", "stage"], unique=False)
 
     op.create_table(
+        "consent_text",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column(
+            "purpose",
+            sa.Enum(
+                "newsletter", "tracking", name="consent_purpose", native_enum=False, create_constraint=True, length=24
+            ),
+            nullable=False,
+        ),
+        sa.Column("version", sa.String(length=100), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("first_shown_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_table(
+        "confirmation",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "sign_up",
+                "move",
+                "colleague",
+                "link",
+                name="confirmation_kind",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("address_hash", sa.LargeBinary(16), nullable=False),
+        sa.Column("asked_on", sa.Date(), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_name", sa.String(length=100), nullable=True),
+        sa.Column("last_name", sa.String(length=100), nullable=True),
+        sa.Column("company_name", sa.String(length=320), nullable=True),
+        sa.Column("enterprise_number", sa.String(length=10), nullable=True),
+        sa.Column("postcode", sa.String(length=12), nullable=True),
+        sa.Column("topics", sa.JSON(), nullable=False),
+        sa.Column(
+            "frequency",
+            sa.Enum(
+                "monthly",
+                "quarterly",
+                "half_yearly",
+                name="confirmation_frequency",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=True,
+        ),
+        sa.Column("text_hash", sa.String(length=64), nullable=True),
+        sa.Column("source", sa.String(length=300), nullable=False),
+        sa.Column("from_hash", sa.LargeBinary(16), nullable=True),
+        sa.Column("company_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.CheckConstraint("kind IN ('sign_up', 'link') OR from_hash IS NOT NULL", name="ck_confirmation_from_hash"),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["text_hash"], ["consent_text.digest"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("address_hash", "asked_on", "number", name="uq_confirmation_number"),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("confirmation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_confirmation_from_hash"), ["from_hash"], unique=False)
+
+    op.create_table(
+        "preference_change",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("what", sa.String(length=80), nullable=False),
+        sa.Column("value", sa.String(length=300), nullable=False),
+        sa.Column("via", sa.String(length=100), nullable=False),
+        sa.Column("text_hash", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["text_hash"], ["consent_text.digest"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("preference_change", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_preference_change_contact_id"), ["contact_id"], unique=False)
+
+    op.create_table(
         "legal_basis",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -806,7 +906,11 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(length=200), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("text_hash", sa.String(length=64), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["text_hash"], ["consent_text.digest"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("contact_id", "basis", "obtained_on", "source", name="uq_legal_basis_evidence"),
     )
@@ -924,6 +1028,15 @@ def downgrade() -> None:
 
     op.drop_table("event")
     op.drop_table("legal_basis")
+    with op.batch_alter_table("preference_change", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_preference_change_contact_id"))
+
+    op.drop_table("preference_change")
+    with op.batch_alter_table("confirmation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_confirmation_from_hash"))
+
+    op.drop_table("confirmation")
+    op.drop_table("consent_text")
     with op.batch_alter_table("lead", schema=None) as batch_op:
         batch_op.drop_index("ix_lead_enterprise")
         batch_op.drop_index(batch_op.f("ix_lead_company_id"))
@@ -974,8 +1087,8 @@ def downgrade() -> None:
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_contact_own_limit",
-            sqlite_where=sa.text("max_per_month IS NOT NULL"),
-            postgresql_where=sa.text("max_per_month IS NOT NULL"),
+            sqlite_where=sa.text("frequency IS NOT NULL"),
+            postgresql_where=sa.text("frequency IS NOT NULL"),
         )
         batch_op.drop_index(batch_op.f("ix_contact_address_hash"))
 
