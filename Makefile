@@ -29,7 +29,7 @@ bench-segment: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/segments.py
 
 pictures: $(VENV)/.ready-dev
-	$(BIN)/python docs/make_pictures.py docs/pictures --readme
+	$(BIN)/python docs/make_pictures.py docs/pictures
 
 lock: $(VENV)/.ready-dev
 	$(BIN)/python -m pip install --quiet uv

@@ -1,27 +1,40 @@
-"""Photograph the e-mail templates, for the README: `python docs/make_pictures.py FOLDER [--readme]`.
+"""Photograph the e-mail templates: `python docs/make_pictures.py FOLDER [--all]`, or `make pictures`.
 
-Renders each template with invented content at 640 and 360 px, light and dark and without pictures. With --readme only
-the two pictures of the README are made, reduced to a palette.
+Renders each template with an invented mail, 640 and 360 pixels wide, light and dark, as small PNG files. With --all
+also without pictures, and with both parts of the mail beside them.
 """
 
 from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Route, sync_playwright
 
 from outreach.emails import templates
 from outreach.emails.markdown import markdown_to_html, markdown_to_text
-from outreach.emails.model import BlockView, MailModel, MergeFields, Sender, SpotlightView, greeting_for, why_for
+from outreach.emails.model import (
+    BlockView,
+    EventView,
+    MailModel,
+    MergeFields,
+    PictureView,
+    QuoteView,
+    Sender,
+    SpotlightView,
+    greeting_for,
+    why_for,
+)
 from outreach.emails.rendering import Renderer
 
 # Width, dark, with pictures.
-ALL = ((640, False, True), (360, False, True), (640, True, True), (360, True, True), (640, False, False))
-README = ((640, False, True), (360, True, True))
+SHOWN = ((640, False, True), (360, False, True), (640, True, True), (360, True, True))
+BARE = ((640, False, False), (360, True, False))
+COLOURS = 64
 ROOT = Path(__file__).parents[1]
 
 
@@ -96,6 +109,41 @@ U vraagt vrijblijvend een voorstel aan. Meestal krijgt u binnen twee werkdagen a
 leest u in [ons stappenplan voor een eerste opdracht](https://nieuwsbrief.example/stappenplan)."""
 CLOSING = """Werkt u al samen met een maatwerkbedrijf? **Antwoord op deze mail** en vertel ons wat goed gaat en wat \
 beter kan. Elk antwoord wordt gelezen."""
+SINGLE_INTRO = """Weer een avond dozen plooien omdat de bestelling sneller kwam dan verwacht? In Roeselare staat een \
+ploeg klaar die dat van u overneemt, ook voor één keer."""
+INVITATION_INTRO = """Hoe ziet het eruit als twintig mensen uw verpakkingen klaarmaken? Kom kijken. De Vlechterij \
+opent een namiddag lang de deuren voor **bedrijven uit West-Vlaanderen**.
+
+U ziet de ploegen aan het werk, spreekt met bedrijven die er al klant zijn, en legt uw eigen vraag voor."""
+INVITATION_BODY = """Het atelier is volledig op de begane grond en er is parking voor de deur. Kunt u niet komen? \
+[Vraag een bezoek op een ander moment](https://nieuwsbrief.example/bezoek)."""
+STORY_INTRO = """Toen Drukkerij Voorbeeld in één week 12 000 mailings moest vouwen, belde ze naar De Vlechterij. Twee \
+jaar later werken zes mensen er elke dag mee aan de afwerking."""
+STORY_BODY = """## Klein beginnen
+
+Het begon met één palet. De ploeg vouwde, stak in en telde na. *Eén doos kwam terug*, zegt de drukkerij, *en die was \
+van ons*.
+
+## Wat het opleverde
+
+- **Pieken opgevangen** zonder uitzendkrachten of avondwerk
+- **Eén vast aanspreekpunt**, dat ook het transport regelt
+- **Zes vaste jobs** voor mensen die elders geen kans kregen
+
+Wilt u weten wat zo'n eerste palet kost? [Reken het uit met ons voorbeeld](https://nieuwsbrief.example/rekenen)."""
+STORY_CLOSING = """Hebt u zelf een verhaal? **Antwoord op deze mail.** We komen graag langs."""
+LETTER_INTRO = """Vorige maand vroeg u op de beurs in Kortrijk of een maatwerkbedrijf ook kleine reeksen aankan. Ik \
+beloofde het na te vragen.
+
+Het antwoord is ja. Drie ateliers in uw provincie nemen opdrachten aan vanaf 200 stuks, en twee ervan komen eerst \
+bij u kijken. Ik zette voor u op een rij [wie wat doet en vanaf welk aantal](https://nieuwsbrief.example/kleine-reeksen).
+
+Zal ik u met een van hen in contact brengen? Antwoord gewoon op deze mail, of bel mij op \
+[051 00 00 00](tel:+3251000000)."""
+LETTER_CLOSING = """Met vriendelijke groet
+
+Els Voorbeeld\\
+Maatwerk Dichtbij"""
 
 WORDS = (
     (
@@ -103,7 +151,7 @@ WORDS = (
         "De Vlechterij",
         "Roeselare",
         "Verpakken en co-packing",
-        "in het atelier of bij u ter plaatse",
+        "in hun atelier of bij u ter plaatse",
         "Van geschenkdoos tot display: een ploeg van twintig mensen verpakt, etiketteert en controleert uw producten. "
         "Ook **kleine reeksen vanaf 200 stuks**, met levering binnen de week.",
         "Kleurrijke dozen op een inpaktafel",
@@ -114,7 +162,7 @@ WORDS = (
         "Groenspoor",
         "Tielt",
         "Groen- en natuuronderhoud",
-        "bij u ter plaatse, het hele jaar door",
+        "bij u ter plaatse",
         "Maaien, hagen scheren en bloemenweides aanleggen zonder pesticiden, volgens een jaarplan dat u mee opstelt.",
         "Een strak geschoren haag voor groene heuvels",
         hills,
@@ -124,53 +172,135 @@ WORDS = (
         "Draadwerk",
         "Izegem",
         "Elektromontage",
-        "in het atelier, als onderaanneming",
+        "in hun atelier of in onderaanneming",
         "Kabelbomen, schakelkasten en printplaten, gemonteerd en getest volgens uw tekening en uw keuringsplan.",
         "Een printplaat met gekleurde banen",
         wires,
     ),
 )
 
-
 DRAWN = {words[-1].__name__: _png(words[-1]()) for words in WORDS}
+SENDER = Sender(
+    "Maatwerk Dichtbij vzw",
+    "Voorbeeldstraat 12, 8800 Roeselare",
+    "1999.000.150",
+    "nieuwsbrief@maatwerk-dichtbij.example",
+    "https://www.maatwerk-dichtbij.example",
+)
 
 
-def model(count: int) -> MailModel:
+def mail(
+    title: str, preheader: str, intro: str, closing: str, *, title_of_block: str = "", count: int = 0
+) -> MailModel:
     """Build an invented mail with so many services."""
-    views = tuple(
-        SpotlightView(
-            *(service, enterprise, town, category, delivery),
-            text_html=markdown_to_html(text, heading=4),
-            text=markdown_to_text(text),
-            picture_url=f"https://pictures.example/{draw.__name__}.png",
-            picture_alt=alt,
-            url=f"https://nieuwsbrief.example/l/k{number}x7q2",
-            share_reason="actief in West-Vlaanderen en geschikt voor de industrie",
-        )
-        for number, (service, enterprise, town, category, delivery, text, alt, draw) in enumerate(WORDS[:count])
-    )
-    title = "Drie ploegen die uw piek opvangen" if count > 1 else "Uw verpakkingen, zonder zorgen klaar"
-    sender = Sender(
-        "Maatwerk Dichtbij vzw",
-        "Voorbeeldstraat 12, 8800 Roeselare",
-        "0123.456.749",
-        "nieuwsbrief@maatwerk-dichtbij.example",
-        "https://www.maatwerk-dichtbij.example",
-    )
+    views = tuple(spotlight(number) for number in range(count))
     return MailModel(
-        *("nl", title, title, "Verpakken, groenonderhoud en elektromontage door maatwerkbedrijven in uw buurt."),
-        intro_html=markdown_to_html(INTRO),
-        intro_text=markdown_to_text(INTRO),
-        blocks=(BlockView("buurt", "In de kijker in uw buurt" if count > 1 else "", views),),
-        closing_html=markdown_to_html(CLOSING),
-        closing_text=markdown_to_text(CLOSING),
-        sender=sender,
+        *("nl", title, title, preheader),
+        intro_html=markdown_to_html(intro),
+        intro_text=markdown_to_text(intro),
+        blocks=(BlockView("buurt", title_of_block, views),) if views else (),
+        closing_html=markdown_to_html(closing),
+        closing_text=markdown_to_text(closing),
+        sender=SENDER,
         province="West-Vlaanderen",
         sector="Industrie",
         view_url="https://nieuwsbrief.example/n/k0x7q2",
         brand="Werk dat past",
         tagline="bedrijven en maatwerk, dicht bij elkaar",
     )
+
+
+def spotlight(number: int) -> SpotlightView:
+    """Build an invented service; they repeat after the third."""
+    service, enterprise, town, category, delivery, text, alt, draw = WORDS[number % len(WORDS)]
+    return SpotlightView(
+        *(service, enterprise, town, category, delivery),
+        text_html=markdown_to_html(text, heading=4),
+        text=markdown_to_text(text),
+        picture_url=f"https://pictures.example/{draw.__name__}.png",
+        picture_alt=alt,
+        url=f"https://nieuwsbrief.example/l/k{number}x7q2",
+        share_reason="werkt in West-Vlaanderen en past bij uw sector",
+        named=service,
+    )
+
+
+def sample_mails() -> dict[str, MailModel]:
+    """Build an invented mail for each shipped template, by its name."""
+    event = EventView(
+        day="donderdag 20 mei 2027",
+        hours="van 13.30 tot 16.00 uur",
+        place="Atelier De Vlechterij",
+        address="Voorbeeldstraat 40, 8800 Roeselare",
+        host="De Vlechterij, maatwerkbedrijf",
+        register_url="https://nieuwsbrief.example/l/m1x7q2",
+        register_at="https://nieuwsbrief.example/l/m1x7q2",
+        register_by="donderdag 13 mei 2027",
+        calendar_url="https://nieuwsbrief.example/l/m2x7q2",
+        programme=(
+            "13.30 uur: ontvangst met koffie",
+            "14 uur: rondleiding door het atelier",
+            "15 uur: gesprek met drie klanten en uw vragen",
+        ),
+    )
+    monthly = mail(
+        "Drie ploegen die uw piek opvangen",
+        "Verpakken, groenonderhoud en elektromontage door maatwerkbedrijven in uw buurt.",
+        INTRO,
+        CLOSING,
+        title_of_block="In de kijker in uw buurt",
+        count=3,
+    )
+    single = mail(
+        "Uw verpakkingen, zonder zorgen klaar",
+        "Een ploeg van twintig in Roeselare, ook voor kleine reeksen.",
+        SINGLE_INTRO,
+        CLOSING,
+        count=1,
+    )
+    invitation = replace(
+        mail(
+            "Kom kijken in het atelier van De Vlechterij",
+            "Donderdag 20 mei, 13.30 uur, Roeselare. Inschrijven kan tot 13 mei.",
+            INVITATION_INTRO,
+            "Tot op donderdag 20 mei!",
+        ),
+        event=event,
+        pictures=(PictureView("https://pictures.example/boxes.png", "Kleurrijke dozen op een inpaktafel"),),
+        body_html=markdown_to_html(INVITATION_BODY),
+        body_text=markdown_to_text(INVITATION_BODY),
+    )
+    story = replace(
+        mail(
+            "Eén palet, en twee jaar later een vaste ploeg",
+            "Hoe een drukkerij haar pieken opvangt met zes mensen van De Vlechterij.",
+            STORY_INTRO,
+            STORY_CLOSING,
+            title_of_block="Ook iets voor uw bedrijf?",
+            count=1,
+        ),
+        pictures=(
+            PictureView(
+                "https://pictures.example/hills.png",
+                "Het groene terrein rond de drukkerij",
+                "Het terrein van de drukkerij. Ook dat onderhoudt intussen een ploeg.",
+            ),
+            PictureView(
+                "https://pictures.example/wires.png", "Een printplaat met gekleurde banen", "De volgende stap."
+            ),
+        ),
+        quote=QuoteView(
+            "We zochten handen voor één week. We vonden collega's die blijven, en die zien wat wij niet meer zien.",
+            "Jo Voorbeeld",
+            "productieverantwoordelijke, Drukkerij Voorbeeld",
+        ),
+        body_html=markdown_to_html(STORY_BODY),
+        body_text=markdown_to_text(STORY_BODY),
+    )
+    letter = mail(
+        "Ja, ook kleine reeksen", "Drie ateliers in uw provincie, vanaf 200 stuks.", LETTER_INTRO, LETTER_CLOSING
+    )
+    return {"monthly": monthly, "spotlight": single, "invitation": invitation, "story": story, "letter": letter}
 
 
 def merge_fields() -> MergeFields:
@@ -184,50 +314,50 @@ def merge_fields() -> MergeFields:
     )
 
 
-def photograph(browser: Browser, html: str, file: Path, width: int, *, dark: bool, pictures: bool, height: int) -> None:
-    """Save a picture of a mail; 0 stands for its whole height."""
-    page = browser.new_page(
-        viewport={"width": width, "height": height or 800},
-        color_scheme="dark" if dark else "light",
-        device_scale_factor=1 if width > 400 else 1.5,
-    )
-    page.route(
-        "https://pictures.example/*",
-        lambda route: (
-            route.fulfill(body=DRAWN[Path(route.request.url).stem], content_type="image/png")
-            if pictures
-            else route.abort()
-        ),
-    )
+def photograph(browser: Browser, html: str, file: Path, width: int, *, dark: bool, pictures: bool) -> None:
+    """Save a picture of a mail, in as few colours as it can do with; the network is out of reach."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light")
+    page.route("**/*", lambda route: _answer(route, pictures))
     page.set_content(html, wait_until="load")
-    page.screenshot(path=file, full_page=not height)
+    page.screenshot(path=file, full_page=True)
     page.close()
+    with Image.open(file) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
-def main(folder: Path, *, readme: bool) -> None:
+def _answer(route: Route, pictures: bool) -> None:
+    name = Path(route.request.url).stem
+    if pictures and name in DRAWN and route.request.url.startswith("https://pictures.example/"):
+        route.fulfill(body=DRAWN[name], content_type="image/png")
+    else:
+        route.abort()
+
+
+def _for_readme(folder: Path) -> None:
+    """Cut the tops of two pictures for the README."""
+    for kind, shown, height in (("640-light", "desktop", 1500), ("360-dark", "phone", 840)):
+        with Image.open(folder / f"monthly-{kind}.png") as image:
+            image.crop((0, 0, image.width, height)).save(folder / f"newsletter-{shown}.png", optimize=True)
+
+
+def main(folder: Path, *, all_ways: bool) -> None:
     """Make the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        for name, count in (("monthly", 3), ("spotlight", 1)):
-            rendered = Renderer(templates.load(ROOT / "templates" / "emails", name)).render(
-                model(count), merge_fields()
-            )
-            if readme and name != "monthly":
-                continue
-            for width, dark, pictures in README if readme else ALL:
-                kind = f"{name}-{width}" + "-dark" * dark + "-bare" * (not pictures)
-                file = folder / (f"newsletter-{'desktop' if width > 400 else 'phone'}.png" if readme else f"{kind}.png")
-                height = 1500 if readme else 0
-                photograph(browser, rendered.html, file, width, dark=dark, pictures=pictures, height=height)
-                if readme:
-                    Image.open(file).convert("RGB").quantize(128).save(file, optimize=True)
-            if not readme:
+        for name, model in sample_mails().items():
+            rendered = Renderer(templates.load(ROOT / "templates" / "emails", name)).render(model, merge_fields())
+            for width, dark, pictures in (*SHOWN, *(BARE if all_ways else ())):
+                kind = f"{name}-{width}-{'dark' if dark else 'light'}" + "-bare" * (not pictures)
+                photograph(browser, rendered.html, folder / f"{kind}.png", width, dark=dark, pictures=pictures)
+            if name == "monthly":
+                _for_readme(folder)
+            if all_ways:
                 (folder / f"{name}.html").write_text(rendered.html)
                 (folder / f"{name}.txt").write_text(rendered.text)
-            print(name, len(rendered.html.encode()), "bytes of HTML")
+            print(f"{name}: {len(rendered.html.encode()):,} bytes of HTML")
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), readme="--readme" in sys.argv)
+    main(Path(sys.argv[1]), all_ways="--all" in sys.argv)

@@ -81,6 +81,9 @@ class Links:
     def service(self, slug: str) -> str:
         return f"{self.base}/diensten/{slug}"
 
+    def calendar(self, campaign: str) -> str:
+        return f"{self.base}/agenda/{campaign}.ics"
+
     def privacy(self) -> str:
         return f"{self.base}/privacy"
 

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from sqlalchemy.orm import Session
 
 from outreach.audience.eligibility import policy_of
+from outreach.belgium.calendar import BRUSSELS
 from outreach.belgium.numbers import parse_enterprise_number
 from outreach.campaigns import previewing, selection
-from outreach.campaigns.composing import sample_fields
+from outreach.campaigns.composing import attachments, sample_fields
 from outreach.campaigns.content import Block, Content
 from outreach.campaigns.frozen import Frozen, gather
 from outreach.campaigns.life import shown_time
@@ -84,7 +85,7 @@ def examine(session: Session, campaign: Campaign | CampaignSpec, *, sources: Sou
     """Check a campaign by bringing its parts together, counting its audience and rendering its mails."""
     spec = campaign if isinstance(campaign, CampaignSpec) else CampaignSpec.from_json(campaign.spec)
     campaign_id = campaign.id if isinstance(campaign, Campaign) else None
-    reasons = [*_time(spec, sources, now), *_sender(sources)]
+    reasons = [*_time(spec, sources, now), *_event(spec, sources, now), *_sender(sources)]
     warnings = list(_site(sources))
     frozen, complaints = gather(session, spec, sources)
     reasons += [Reason("file", str(complaint)) for complaint in complaints]
@@ -124,6 +125,19 @@ def _time(spec: CampaignSpec, sources: Sources, now: datetime) -> Iterator[Reaso
         yield Reason("time", "no time is set: add send_at, e.g. `send_at: 2027-03-02 10:00` (Brussels time)")
     elif send_at <= now:
         yield Reason("time", f"send_at {shown_time(send_at)} is past (it is {shown_time(now)}): write a later time")
+
+
+def _event(spec: CampaignSpec, sources: Sources, now: datetime) -> Iterator[Reason]:
+    """Refuse a mail that arrives after what it invites to, or after the last day to register."""
+    event, send_at = spec.event, send_time(spec, sources.settings.sending)
+    if event is None:
+        return
+    at = max(send_at or now, now)
+    if event.starts <= at:
+        text = f"the event begins at {shown_time(event.starts)}, and the mail goes at {shown_time(at)}"
+        yield Reason("event", f"{text}: write another starts_at or send_at")
+    elif event.register_by and event.register_by < at.astimezone(BRUSSELS).date():
+        yield Reason("event", f"register_by {event.register_by} is past when the mail goes ({shown_time(at)})")
 
 
 def _sender(sources: Sources) -> Iterator[Reason]:
@@ -188,7 +202,7 @@ def _thin(spec: CampaignSpec, plan: Plan) -> Iterator[Reason]:
 
 def _texts(frozen: Frozen) -> Iterator[Reason]:
     """Warn of what readers can't use in the texts: of the campaign, and of the services shown in full."""
-    texts = {"campaign, intro": frozen.spec.intro, "campaign, closing": frozen.spec.closing}
+    texts = {f"campaign, {name}": getattr(frozen.spec, name) for name in ("intro", "body", "closing")}
     if any(block.text == "full" for block in frozen.spec.spotlights):
         texts |= {f"service {candidate.slug}, text": candidate.text for candidate in frozen.candidates}
     for name, text in texts.items():
@@ -204,7 +218,8 @@ def _mails(frozen: Frozen, plan: Plan, links: Links, now: datetime) -> Iterator[
         try:
             model = preview_model(frozen, cells, content, links)
             rendered = renderer.render(model, fields)
-            assemble(_sample_headers(frozen, fields.unsubscribe_url, links, now), rendered)
+            head = _sample_headers(frozen, fields.unsubscribe_url, links, now)
+            assemble(head, rendered, attachments(frozen, links))
         except Refusal as refusal:
             yield Reason("mail", str(refusal)), True
             continue

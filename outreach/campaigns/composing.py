@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from urllib.parse import quote
 
+from babel.dates import format_date
 from markupsafe import Markup
 
+from outreach.belgium.calendar import BRUSSELS
 from outreach.belgium.places import PROVINCES
 from outreach.belgium.sectors import section_label
-from outreach.campaigns.content import CLOSING, INTRO, Block, Content, Spotlight
+from outreach.campaigns.content import BODY, CLOSING, EVENT, INTRO, Block, Content, Spotlight
 from outreach.campaigns.frozen import Frozen
-from outreach.campaigns.spec import SpotlightSpec
-from outreach.catalogue.categories import CATEGORIES, FORM_LABELS
+from outreach.campaigns.spec import EventSpec, SpotlightSpec
+from outreach.catalogue.categories import CATEGORIES
 from outreach.catalogue.matching import Candidate, Cell
+from outreach.emails.assembly import Attachment
+from outreach.emails.calendar import Appointment, write_calendar
 from outreach.emails.markdown import LinkFor, markdown_to_html, markdown_to_text
-from outreach.emails.model import BlockView, MailModel, MergeFields, SpotlightView, greeting_for
+from outreach.emails.model import (
+    BlockView,
+    EventView,
+    MailModel,
+    MergeFields,
+    PictureView,
+    QuoteView,
+    SpotlightView,
+    greeting_for,
+)
 from outreach.links import NOBODY, Links
 from outreach.models import DeliveryForm
 
@@ -22,6 +39,20 @@ _JOINED = {"nl": " en ", "en": " and "}
 _WORKS_IN = {"nl": "werkt in {}", "en": "works in {}"}
 _YOUR_PROVINCE = {"nl": "uw provincie", "en": "your province"}
 _FITS = {"nl": "past bij uw sector", "en": "suits your sector"}
+_OR = {"nl": " of ", "en": " or "}
+_AT = {"nl": "{} bij {}", "en": "{} at {}"}
+# How a service is had, as the end of a sentence; the catalogue's own labels are the names of filters.
+_HAD = {
+    DeliveryForm.WORKSHOP: ("in hun atelier", "in their workshop"),
+    DeliveryForm.ON_SITE: ("bij u ter plaatse", "at your premises"),
+    DeliveryForm.SUBCONTRACTING: ("in onderaanneming", "as a subcontractor"),
+    DeliveryForm.PRODUCT: ("als kant-en-klaar product", "as a finished product"),
+}
+_HOURS = {"nl": "van {} tot {} uur", "en": "from {} to {}"}
+_UNTIL = {"nl": "{} {} uur tot {} {} uur", "en": "{} {} to {} {}"}
+_DAY = {"nl": ("EEEE d MMMM y", "nl_BE"), "en": ("EEEE d MMMM y", "en_GB")}
+_REGISTER = {"nl": "Inschrijving: {}", "en": "Registration: {}"}
+_HOST = {"nl": "Gastheer: {}", "en": "Host: {}"}
 _GENERIC_COMPANY = {"nl": "uw bedrijf", "en": "your company"}
 _GENERIC_WHY = {
     "nl": "Dit is de versie voor in de browser. Waarom u de mail kreeg en hoe u zich uitschrijft, leest u in uw mail.",
@@ -36,7 +67,7 @@ _SAMPLE_WHY = {
 def compose(frozen: Frozen, cells: Sequence[Cell], content: Content, links: Links, view_url: str) -> MailModel:
     """Return the model of a cohort's mail; links without a code lead straight to their address."""
     spec, language = frozen.spec, frozen.spec.language
-    intro, closing = _link_for(content, links, INTRO), _link_for(content, links, CLOSING)
+    intro, body, closing = (_link_for(content, links, text) for text in (INTRO, BODY, CLOSING))
     return MailModel(
         language=language,
         title=spec.title,
@@ -44,9 +75,12 @@ def compose(frozen: Frozen, cells: Sequence[Cell], content: Content, links: Link
         preheader=spec.preheader,
         intro_html=markdown_to_html(spec.intro, intro),
         intro_text=markdown_to_text(spec.intro, intro),
-        blocks=tuple(
-            _block(frozen, block_spec, block, cells, content, links)
-            for block_spec, block in zip(spec.spotlights, content.blocks, strict=True)
+        blocks=_named(
+            tuple(
+                _block(frozen, block_spec, block, cells, content, links)
+                for block_spec, block in zip(spec.spotlights, content.blocks, strict=True)
+            ),
+            language,
         ),
         closing_html=markdown_to_html(spec.closing, closing),
         closing_text=markdown_to_text(spec.closing, closing),
@@ -56,7 +90,44 @@ def compose(frozen: Frozen, cells: Sequence[Cell], content: Content, links: Link
         view_url=view_url,
         brand=frozen.sender.brand,
         tagline=frozen.sender.tagline,
+        body_html=markdown_to_html(spec.body, body),
+        body_text=markdown_to_text(spec.body, body),
+        pictures=_pictures(frozen, links),
+        quote=QuoteView(spec.quote.text, spec.quote.name, spec.quote.role) if spec.quote else None,
+        event=_event(frozen, spec.event, _link_for(content, links, EVENT), links) if spec.event else None,
     )
+
+
+def attachments(frozen: Frozen, links: Links) -> tuple[Attachment, ...]:
+    """Return what goes with every mail of a campaign: the calendar entry of its event, if it has one."""
+    if frozen.spec.event is None:
+        return ()
+    return (Attachment(f"{frozen.spec.name}.ics", "text/calendar; method=PUBLISH", calendar_of(frozen, links)),)
+
+
+def calendar_of(frozen: Frozen, links: Links) -> bytes:
+    """Return the calendar entry of a campaign's event; always the same for the same copy."""
+    spec, event, sender = frozen.spec, frozen.spec.event, frozen.sender
+    if event is None:
+        raise ValueError(f"campaign {spec.name!r} has no event")
+    told = [_HOST[spec.language].format(event.host), *event.programme]
+    if event.register_at:
+        told.append(_REGISTER[spec.language].format(event.register_at))
+    appointment = Appointment(
+        uid=f"{event.id or spec.name}@{sender.domain}",
+        sequence=event.revision,
+        # The moment that was approved: nobody gets the entry earlier, and every mail's is the same.
+        stamp=frozen.send_at or datetime(2000, 1, 1, tzinfo=UTC),
+        starts=event.starts,
+        ends=event.ends,
+        title=spec.title,
+        location=f"{event.place}, {event.address}",
+        description="\n".join(told),
+        organizer_name=sender.name,
+        organizer_address=sender.reply_to or sender.email or sender.from_address,
+        url=event.register_at if event.register_at and "://" in event.register_at else "",
+    )
+    return write_calendar(appointment)
 
 
 def browser_fields(language: str, links: Links) -> MergeFields:
@@ -116,8 +187,9 @@ def _spotlight(
         category=CATEGORIES[candidate.category].label(language)
         if candidate.category in CATEGORIES
         else candidate.category,
-        delivery=", ".join(FORM_LABELS[DeliveryForm(form)][language == "en"] for form in candidate.forms),
-        text_html=markdown_to_html(candidate.text, link_for, 4)
+        delivery=_delivery(candidate.forms, language),
+        # Under the heading of the service, which stands under that of the block, if it has one.
+        text_html=markdown_to_html(candidate.text, link_for, 4 if spec.title else 3)
         if full
         else Markup("<p>{}</p>").format(candidate.summary),
         text=markdown_to_text(candidate.text, link_for) if full else candidate.summary,
@@ -126,6 +198,66 @@ def _spotlight(
         url=link_for(links.service(candidate.slug)),
         share_reason=_share_reason(candidate, cells, language),
     )
+
+
+def _named(blocks: tuple[BlockView, ...], language: str) -> tuple[BlockView, ...]:
+    """Tell services of one name apart by their enterprises: their links would be taken for the same."""
+    names = Counter(spotlight.service.casefold() for block in blocks for spotlight in block.spotlights)
+
+    def named(spotlight: SpotlightView) -> SpotlightView:
+        alone = names[spotlight.service.casefold()] == 1
+        name = spotlight.service if alone else _AT[language].format(spotlight.service, spotlight.enterprise)
+        return replace(spotlight, named=name)
+
+    return tuple(replace(block, spotlights=tuple(map(named, block.spotlights))) for block in blocks)
+
+
+def _delivery(forms: Sequence[str], language: str) -> str:
+    *some, last = [_HAD[DeliveryForm(form)][language == "en"] for form in forms] or [""]
+    return f"{', '.join(some)}{_OR[language]}{last}" if some else last
+
+
+def _pictures(frozen: Frozen, links: Links) -> tuple[PictureView, ...]:
+    kept = ((picture, frozen.pictures.get(picture.file)) for picture in frozen.spec.pictures)
+    return tuple(
+        PictureView(links.picture(found.digest, found.suffix), picture.alt, picture.caption)
+        for picture, found in kept
+        if found
+    )
+
+
+def _event(frozen: Frozen, event: EventSpec, link_for: LinkFor, links: Links) -> EventView:
+    language, sender = frozen.spec.language, frozen.sender
+    at = event.register_at or sender.reply_to or sender.email or sender.from_address
+    on_the_web = at.lower().startswith("https://")
+    day, hours = _when(event.starts.astimezone(BRUSSELS), event.ends.astimezone(BRUSSELS), language)
+    subject = quote(_REGISTER[language].format(frozen.spec.title), safe="")
+    return EventView(
+        day=day,
+        hours=hours,
+        place=event.place,
+        address=event.address,
+        host=event.host,
+        register_url=link_for(at) if on_the_web else f"mailto:{at}?subject={subject}",
+        register_at=link_for(at) if on_the_web else at,
+        register_by=_day(event.register_by, language) if event.register_by else "",
+        calendar_url=link_for(links.calendar(frozen.spec.name)),
+        programme=tuple(event.programme),
+    )
+
+
+def _when(starts: datetime, ends: datetime, language: str) -> tuple[str, str]:
+    """Say a time in two pieces, day and hours; over several days the hours name the days again."""
+    opens, closes = (f"{moment:%H.%M}" if language == "nl" else f"{moment:%H:%M}" for moment in (starts, ends))
+    if starts.date() == ends.date():
+        return _day(starts, language), _HOURS[language].format(opens, closes)
+    days = (_day(starts, language), _day(ends, language))
+    return days[0], _UNTIL[language].format(days[0], opens, days[1], closes)
+
+
+def _day(day: date, language: str) -> str:
+    form, locale = _DAY[language]
+    return format_date(day, form, locale=locale)
 
 
 def _share_reason(candidate: Candidate, cells: Sequence[Cell], language: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 
 from outreach.campaigns.cohorts import Group, cell_order
 from outreach.campaigns.frozen import Frozen
-from outreach.campaigns.spec import SpotlightSpec
+from outreach.campaigns.spec import TEXTS, EventSpec, SpotlightSpec
 from outreach.catalogue.matching import Candidate, Cell, choose
 from outreach.emails.markdown import links_of_markdown
 from outreach.links import Links
 
-INTRO, CLOSING = "intro", "closing"
+INTRO, BODY, CLOSING, EVENT = TEXTS
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,10 @@ def targets(frozen: Frozen, content: Content, links: Links) -> list[Target]:
             found.append(Target(block.name, links.service(candidate.slug), candidate.id))
             if spec.text == "full":
                 found += [Target(block.name, address, candidate.id) for address in _web(candidate.text)]
+    found += [Target(BODY, address) for address in _web(frozen.spec.body)]
     found += [Target(CLOSING, address) for address in _web(frozen.spec.closing)]
+    if frozen.spec.event:
+        found += [Target(EVENT, address) for address in _of_event(frozen.spec.event, frozen.spec.name, links)]
     return list({(target.block, target.address): target for target in found}.values())
 
 
@@ -152,6 +155,11 @@ def _chosen(
         seed=f"{frozen.spec.name}:{cells}",
     )
     return [Spotlight(choice.candidate.id, choice.fallback) for choice in choices]
+
+
+def _of_event(event: EventSpec, campaign: str, links: Links) -> list[str]:
+    on_the_web = event.register_at is not None and event.register_at.lower().startswith("https://")
+    return [*([event.register_at] if on_the_web and event.register_at else []), links.calendar(campaign)]
 
 
 def _web(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -128,8 +128,10 @@ def gather(session: Session, spec: CampaignSpec, sources: Sources) -> tuple[Froz
     except Refusal as refusal:
         complaints += _complaints(f"segment {spec.segment}", refusal)
     candidates = tuple(c for c in matching.candidates(session) if _wanted(c, spec))
-    pictures, faults = read_pictures(sources.project, candidates)
+    pictures, faults = read_pictures(sources.project, candidates, (picture.file for picture in spec.pictures))
     complaints += faults
+    if template is not None:
+        complaints += _misfits(spec, template)
     if template is None or segment is None:
         return None, complaints
     sender = sender_of(sources.settings, spec)
@@ -160,6 +162,18 @@ def sender_of(settings: Settings, spec: CampaignSpec) -> FrozenSender:
 def store_pictures(session: Session, frozen: Frozen, now: datetime) -> None:
     """Keep the pictures of what was approved."""
     picture_files.store_pictures(session, frozen.pictures.values(), now)
+
+
+def _misfits(spec: CampaignSpec, template: TemplateSource) -> Iterator[Complaint]:
+    """Name what a template can't do without and the campaign lacks, and what the campaign has and nobody would see."""
+    file = f"campaign {spec.name}"
+    for name in templates.GIVEN:
+        given = bool(getattr(spec, name))
+        if name in template.needs and not given:
+            yield Complaint(file, None, f"template {template.name} needs `{name}:` (docs/campaigns.md)")
+        elif given and not templates.shows(template, name):
+            text = f"template {template.name} doesn't show `{name}`: take it out, or choose another template"
+            yield Complaint(file, None, text)
 
 
 def _wanted(candidate: Candidate, spec: CampaignSpec) -> bool:

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from outreach.audience.legal_basis import ALLOWED, STRENGTH
 from outreach.campaigns import life
-from outreach.campaigns.composing import browser_fields, compose
+from outreach.campaigns.composing import attachments, browser_fields, calendar_of, compose
 from outreach.campaigns.content import Content
 from outreach.campaigns.frozen import Frozen, FrozenSender
 from outreach.campaigns.spec import CampaignSpec
 from outreach.catalogue.matching import cells_of
-from outreach.emails.assembly import Headers, Mailbox, assemble, message_id
+from outreach.emails.assembly import Attachment, Headers, Mailbox, assemble, message_id
 from outreach.emails.model import MailModel, MergeFields, greeting_for, why_for
 from outreach.emails.rendering import Renderer
 from outreach.errors import NotFound
@@ -62,12 +62,14 @@ class Mailing:
     renderer: Renderer = field(repr=False)
     models: Mapping[int, MailModel] = field(repr=False)
     links: Links = field(repr=False)
+    attachments: tuple[Attachment, ...] = field(default=(), repr=False)
 
     def message(self, recipient: Recipient, at: datetime | None = None) -> bytes:
         """Return the message for a recipient; `at` is its Date, by default this moment. RenderError if it can't be."""
         fields = fields_for(recipient, self.spec.language, self.links)
         rendered = self.renderer.render(self._model(recipient), fields)
-        return assemble(self._headers(recipient, at or datetime.now(UTC), fields.unsubscribe_url), rendered)
+        head = self._headers(recipient, at or datetime.now(UTC), fields.unsubscribe_url)
+        return assemble(head, rendered, self.attachments)
 
     def envelope_from(self, delivery_id: int) -> str:
         """Return the address that bounces of this delivery go to."""
@@ -122,7 +124,8 @@ def load(session: Session, campaign_id: int, *, settings: Settings, links: Links
     frozen = _frozen(session, campaign_id)
     found = session.scalars(select(Cohort).where(Cohort.campaign_id == campaign_id))
     models = {cohort.id: _model(frozen, cohort, links) for cohort in found}
-    return Mailing(campaign_id, frozen.spec, frozen.sender, Renderer(frozen.template), models, links)
+    renderer, attached = Renderer(frozen.template), attachments(frozen, links)
+    return Mailing(campaign_id, frozen.spec, frozen.sender, renderer, models, links, attached)
 
 
 def recipients(session: Session, delivery_ids: Iterable[int]) -> list[Recipient]:
@@ -199,6 +202,16 @@ def browser_view(session: Session, cohort_code: str, *, links: Links) -> str | N
     frozen = _frozen(session, cohort.campaign_id)
     fields = browser_fields(frozen.spec.language, links)
     return Renderer(frozen.template).render(_model(frozen, cohort, links), fields).html
+
+
+def calendar_file(session: Session, name: str, *, links: Links) -> bytes | None:
+    """Return the calendar entry of an approved campaign's event; None if there is none."""
+    campaign = session.scalar(select(Campaign).where(Campaign.name == name))
+    approval = life.live_approval(session, campaign.id) if campaign is not None else None
+    if approval is None:
+        return None
+    frozen = Frozen.from_json(approval.frozen)
+    return calendar_of(frozen, links) if frozen.spec.event else None
 
 
 def _frozen(session: Session, campaign_id: int) -> Frozen:

@@ -42,18 +42,25 @@ def find(session: Session, digest: str) -> Picture | None:
     return session.get(Picture, digest)
 
 
-def read_pictures(project: Path, candidates: Iterable[Candidate]) -> tuple[dict[str, FrozenPicture], list[Complaint]]:
-    """Read the candidates' pictures by their path in the project folder; complaints name each that can't be used."""
+def read_pictures(
+    project: Path, candidates: Iterable[Candidate], own: Iterable[str] = ()
+) -> tuple[dict[str, FrozenPicture], list[Complaint]]:
+    """Read the pictures of candidates, and the campaign's `own`, by their path in the project folder.
+
+    Complaints name each that can't be used.
+    """
     pictures: dict[str, FrozenPicture] = {}
     complaints: list[Complaint] = []
-    for candidate in candidates:
-        if not candidate.picture or candidate.picture in pictures:
+    wanted = [(name, "picture of the campaign") for name in own]
+    wanted += [(c.picture, f"picture of service {c.slug}") for c in candidates if c.picture]
+    for name, what in wanted:
+        if name in pictures:
             continue
-        found = _read(project, candidate.picture)
+        found = _read(project, name)
         if isinstance(found, str):
-            complaints.append(Complaint(candidate.picture, None, f"{found} (picture of service {candidate.slug})"))
+            complaints.append(Complaint(name, None, f"{found} ({what})"))
         else:
-            pictures[candidate.picture] = found
+            pictures[name] = found
     return pictures, complaints
 
 

@@ -16,7 +16,7 @@ from outreach.audience.eligibility import policy_of, refusal
 from outreach.audience.legal_basis import ALLOWED
 from outreach.campaigns import cohorts, life, selection
 from outreach.campaigns.cohorts import Group
-from outreach.campaigns.composing import compose, sample_fields
+from outreach.campaigns.composing import attachments, compose, sample_fields
 from outreach.campaigns.content import Content, choose_all, choose_content
 from outreach.campaigns.frozen import Frozen, assemble, store_pictures
 from outreach.campaigns.mailing import evidence_of, fields_for, headers, latest, recipient_of
@@ -136,7 +136,7 @@ def sample_message(
         message_id=message_id(f"test:{campaign.id}", unique, frozen.sender.domain, sources.links.key),
         unsubscribe_url=sources.links.opt_out(NOBODY),
     )
-    return write_message(head, rendered)
+    return write_message(head, rendered, attachments(frozen, sources.links))
 
 
 def _place(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from outreach.belgium.calendar import next_office_time, parse_local_time
+from outreach.belgium.calendar import BRUSSELS, next_office_time, parse_local_time
 from outreach.catalogue.categories import CATEGORIES
 from outreach.catalogue.matching import Fallback
 from outreach.documents import read_yaml, validate
@@ -18,6 +19,10 @@ from outreach.errors import Refusal
 from outreach.settings import Line, Section, SendingSettings
 
 MAX_SPOTLIGHTS = 12
+MAX_PICTURES = 6
+LONGEST_EVENT = timedelta(days=14)
+# The campaign's own texts; their links are counted under these names, so no block may bear one of them.
+TEXTS = ("intro", "body", "closing", "event")
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _WORD = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*\Z")
@@ -59,8 +64,26 @@ def _reply_address(value: str) -> str:
     return value
 
 
+def _filled(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _way_in(value: str) -> str:
+    if value.lower().startswith("https://"):
+        if not urlsplit(value).hostname or not value.isprintable() or " " in value:
+            raise ValueError("must be a whole address such as https://www.example.be/inschrijven")
+        return value
+    if not value or value.count("@") != 1:
+        raise ValueError("must be an e-mail address, or a web address that starts with https://")
+    return _reply_address(value)
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Word = Annotated[str, AfterValidator(_word)]
+Moment = Annotated[str, BeforeValidator(_time), AfterValidator(_moment)]
+Said = Annotated[Line, AfterValidator(_filled), Field(max_length=200)]
 
 
 class SpotlightSpec(Section):
@@ -83,6 +106,58 @@ class SpotlightSpec(Section):
         return self
 
 
+class EventSpec(Section):
+    """A visit day or another meeting that the mail invites to; it becomes a calendar entry (RFC 5545).
+
+    Mails about one event share an `id`, so that a calendar keeps one entry; `revision` grows when its facts change.
+    """
+
+    id: Word | None = None
+    revision: int = Field(0, ge=0, le=1000)
+    starts_at: Moment
+    ends_at: Moment
+    place: Said
+    address: Said
+    host: Said
+    register_at: Annotated[str, AfterValidator(_way_in)] | None = None
+    register_by: date | None = None
+    programme: list[Said] = Field([], max_length=12)
+
+    @property
+    def starts(self) -> datetime:
+        return parse_local_time(self.starts_at)
+
+    @property
+    def ends(self) -> datetime:
+        return parse_local_time(self.ends_at)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> EventSpec:
+        if self.ends <= self.starts:
+            raise ValueError(f"ends_at {self.ends_at} is not after starts_at {self.starts_at}")
+        if self.ends - self.starts > LONGEST_EVENT:
+            raise ValueError(f"lasts more than {LONGEST_EVENT.days} days: look at starts_at and ends_at")
+        if self.register_by and self.register_by > self.starts.astimezone(BRUSSELS).date():
+            raise ValueError(f"register_by {self.register_by} lies after the event begins")
+        return self
+
+
+class PictureSpec(Section):
+    """A picture of the project folder, with what it shows for whoever doesn't see it."""
+
+    file: Said
+    alt: Said
+    caption: Annotated[Line, Field(max_length=300)] = ""
+
+
+class QuoteSpec(Section):
+    """What somebody said, in that person's words."""
+
+    text: Annotated[Line, AfterValidator(_filled), Field(max_length=600)]
+    name: Said
+    role: Annotated[Line, Field(max_length=200)] = ""
+
+
 class CampaignSpec(Section):
     """One newsletter to one segment, as its file says."""
 
@@ -98,17 +173,21 @@ class CampaignSpec(Section):
     language: Literal["nl", "en"] = "nl"
     from_name: Annotated[Line, Field(max_length=100)] = ""
     reply_to: Annotated[str, AfterValidator(_reply_address)] = ""
-    send_at: Annotated[str, BeforeValidator(_time), AfterValidator(_moment)] | None = None
+    send_at: Moment | None = None
     office_hours: bool = False
     intro: Annotated[str, Field(max_length=20_000)] = ""
+    body: Annotated[str, Field(max_length=20_000)] = ""
     closing: Annotated[str, Field(max_length=20_000)] = ""
+    pictures: list[PictureSpec] = Field([], max_length=MAX_PICTURES)
+    quote: QuoteSpec | None = None
+    event: EventSpec | None = None
     spotlights: list[SpotlightSpec] = Field([], max_length=8)
 
     @model_validator(mode="after")
     def _distinct(self) -> CampaignSpec:
         blocks = [spotlight.block for spotlight in self.spotlights]
         for block in blocks:
-            if blocks.count(block) > 1 or block in ("intro", "closing"):
+            if blocks.count(block) > 1 or block in TEXTS:
                 raise ValueError(f"spotlights: block {block!r} is used already: give each block a name of its own")
         services = [slug for spotlight in self.spotlights for slug in spotlight.services]
         for slug in services:

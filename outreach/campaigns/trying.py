@@ -8,7 +8,16 @@ from markupsafe import Markup
 
 from outreach.campaigns.composing import sample_fields
 from outreach.emails.checking import Finding, Severity, findings
-from outreach.emails.model import BlockView, MailModel, MergeFields, Sender, SpotlightView
+from outreach.emails.model import (
+    BlockView,
+    EventView,
+    MailModel,
+    MergeFields,
+    PictureView,
+    QuoteView,
+    Sender,
+    SpotlightView,
+)
 from outreach.emails.rendering import Rendered, Renderer, RenderError
 from outreach.emails.templates import TemplateSource
 from outreach.links import Links
@@ -53,6 +62,22 @@ def full_model(links: Links) -> MailModel:
         view_url=f"{links.base}/n/voorbeeld",
         brand="Voorbeeldbrief",
         tagline="wie we zijn, in enkele woorden",
+        body_html=Markup("<p>Zo begon het, en zo gaat het verder.</p>"),
+        body_text="Zo begon het, en zo gaat het verder.",
+        pictures=tuple(_picture(number, links) for number in (8, 9)),
+        quote=QuoteView("We zouden niet meer zonder kunnen.", "An Voorbeeld", "zaakvoerder, Voorbeeld nv"),
+        event=EventView(
+            day="donderdag 20 mei 2027",
+            hours="van 13.30 tot 16.00 uur",
+            place="Maatwerk Voorbeeld 1 vzw",
+            address="Voorbeeldstraat 1, 9000 Gent",
+            host="Maatwerk Voorbeeld 1 vzw",
+            register_url="mailto:nieuws@federatie.example?subject=Inschrijving",
+            register_at="nieuws@federatie.example",
+            register_by="donderdag 13 mei 2027",
+            calendar_url=links.calendar("voorbeeld"),
+            programme=("13.30 uur: ontvangst met koffie", "14 uur: rondleiding"),
+        ),
     )
 
 
@@ -70,7 +95,16 @@ def sparse_model(links: Links) -> MailModel:
         sector="",
         brand="",
         tagline="",
+        body_html=Markup(""),
+        body_text="",
+        pictures=(),
+        quote=None,
+        event=None,
     )
+
+
+def _picture(number: int, links: Links) -> PictureView:
+    return PictureView(links.picture(f"{number:064x}", ".png"), f"Wat er op foto {number} staat", "Een onderschrift.")
 
 
 def _spotlight(number: int, links: Links) -> SpotlightView:
@@ -87,6 +121,7 @@ def _spotlight(number: int, links: Links) -> SpotlightView:
         picture_alt="Een ploeg aan het werk" if number < 3 else "",
         url=links.service(f"groenonderhoud-{number}"),
         share_reason="werkt in Oost-Vlaanderen" if number < 3 else "",
+        named=f"Groenonderhoud & tuinaanleg {number}",
     )
 
 

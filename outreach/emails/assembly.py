@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -27,6 +28,8 @@ _LONGEST_NAME = 320
 _WORD_BYTES = 45  # 45 bytes are 60 characters of base64: with `=?utf-8?b?` and `?=` 72 of the 75 that RFC 2047 allows.
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]{1,60}\Z")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; [a-z]+=[A-Za-z0-9-]+)*\Z")
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 _ADDRESS_PART = re.compile(r"[\x21-\x3b\x3d\x3f-\x7e]+\Z")
 
@@ -63,28 +66,35 @@ class Headers:
     language: str = "nl"
 
 
-def assemble(headers: Headers, rendered: Rendered) -> bytes:
+@dataclass(frozen=True)
+class Attachment:
+    """A file beside a message; `media_type` may carry parameters, but no charset: text is UTF-8."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+def assemble(headers: Headers, rendered: Rendered, attachments: Sequence[Attachment] = ()) -> bytes:
     """Write a campaign's message: CRLF, text part first, no line over 998 octets."""
-    return assemble_plain(headers, rendered.subject, rendered.text, rendered.html)
+    return assemble_plain(headers, rendered.subject, rendered.text, rendered.html, attachments)
 
 
-def assemble_plain(headers: Headers, subject: str, text: str, html: str | None = None) -> bytes:
-    """Write a message of a text, or of a text and HTML that says the same."""
-    lines = _head(headers, subject)
-    if html is None:
-        return _joined([*lines, *_part_head("plain"), b"", quoted_printable(text)])
-    boundary = b"=_" + hashlib.sha256(headers.message_id.encode()).hexdigest()[:32].encode()
-    return _joined(
-        [
-            *lines,
-            b'Content-Type: multipart/alternative; boundary="' + boundary + b'"',
-            b"",
-            *(b"--" + boundary, *_part_head("plain"), b"", quoted_printable(text).removesuffix(b"\r\n")),
-            *(b"--" + boundary, *_part_head("html"), b"", quoted_printable(html).removesuffix(b"\r\n")),
-            b"--" + boundary + b"--",
-            b"",
-        ]
-    )
+def assemble_plain(
+    headers: Headers, subject: str, text: str, html: str | None = None, attachments: Sequence[Attachment] = ()
+) -> bytes:
+    """Write a message of a text, or of a text and HTML that says the same; attachments stand beside the two.
+
+    Never among the alternatives: programs that know a calendar would show that entry alone, in the place of the mail.
+    """
+    unique = hashlib.sha256(headers.message_id.encode()).hexdigest()[:32].encode()
+    body = [*_part_head("plain"), b"", quoted_printable(text)]
+    if html is not None:
+        other = [*_part_head("html"), b"", quoted_printable(html)]
+        body = _multipart(b"alternative", b"=_" + unique, [body, other])
+    if attachments:
+        body = _multipart(b"mixed", b"=_mixed_" + unique, [body, *map(_attached, attachments)])
+    return _joined([*_head(headers, subject), *body])
 
 
 def message_id(campaign_id: object, contact_id: object, domain: str, key: bytes) -> str:
@@ -166,6 +176,28 @@ def _list_head(headers: Headers) -> list[bytes]:
     if headers.feedback_id:
         lines.append(_structured("Feedback-ID", _token("Feedback-ID", headers.feedback_id)))
     return lines
+
+
+def _multipart(kind: bytes, boundary: bytes, parts: Iterable[list[bytes]]) -> list[bytes]:
+    lines = [b"Content-Type: multipart/" + kind + b'; boundary="' + boundary + b'"', b""]
+    for part in parts:
+        lines += [b"--" + boundary, *part[:-1], part[-1].removesuffix(b"\r\n")]
+    return [*lines, b"--" + boundary + b"--", b""]
+
+
+def _attached(attachment: Attachment) -> list[bytes]:
+    """Write an attachment in base64: a relay that mends line ends or long lines can't touch it."""
+    if not _FILE_NAME.match(attachment.name) or not _MEDIA_TYPE.match(attachment.media_type):
+        raise Refusal(f"{attachment.name!r} ({attachment.media_type!r}) can't be attached: its name must be plain")
+    charset = ["charset=utf-8"] if attachment.media_type.startswith("text/") else []
+    kind = "; ".join([*attachment.media_type.split("; "), *charset, f'name="{attachment.name}"'])
+    return [
+        _structured("Content-Type", *kind.split(" ")),
+        b"Content-Transfer-Encoding: base64",
+        _structured("Content-Disposition", "attachment;", f'filename="{attachment.name}"'),
+        b"",
+        base64.encodebytes(attachment.data).replace(b"\n", b"\r\n"),
+    ]
 
 
 def _part_head(kind: str) -> list[bytes]:

@@ -34,6 +34,8 @@ _MJ_TAGS = (
 _MJ = frozenset(_MJ_TAGS.split())
 _SHARED = re.compile(r"<mj-attributes\b.*?</mj-attributes>", re.DOTALL)
 _NO_LANG = ' lang="und"'
+_ARTICLE = re.compile(r' aria-roledescription="email"([^<>]*?) role="article"')
+_MAIN = r'\1 role="main"'
 _OPENED = re.compile(r"<[a-zA-Z](?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _EMPTY_TITLE = re.compile(r"<title>\s*</title>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -103,8 +105,8 @@ def _spelt(tag: re.Match[str]) -> str:
 
 
 def finish(html: str, language: str, title: str) -> str:
-    """Put in what mrml leaves out: `lang` and a title."""
-    html = html.replace(_NO_LANG, f' lang="{escape(language)}"', 2)
+    """Put in what mrml leaves out: `lang`, a title, and a landmark (an article is none) for screen readers."""
+    html = _ARTICLE.sub(_MAIN, html.replace(_NO_LANG, f' lang="{escape(language)}"', 2), count=1)
     return _EMPTY_TITLE.sub(lambda _: f"<title>{escape(title)}</title>", html, count=1)
 
 

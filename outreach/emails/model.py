@@ -21,6 +21,8 @@ _TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NOT_A_NAME = re.compile(r"[0-9@/\\<>{}\[\]|=:;%$#*]|www\.|\.[a-z]{2,}$", re.IGNORECASE)
 
+_NOTHING = Markup("")
+
 # The fields that a template must declare before it may use them.
 DECLARABLE = ("greeting", "first_name", "last_name", "company")
 # The footer can't do without these, so they are always there.
@@ -55,6 +57,8 @@ class SpotlightView:
     picture_alt: str
     url: str
     share_reason: str
+    # How links and pictures name it: with its enterprise where another in the same mail has the same name.
+    named: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,40 @@ class BlockView:
     name: str
     title: str
     spotlights: tuple[SpotlightView, ...]
+
+
+@dataclass(frozen=True)
+class PictureView:
+    """A picture of the campaign's own; `caption` may be empty."""
+
+    url: str
+    alt: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class QuoteView:
+    """What somebody said; `role` may be empty."""
+
+    text: str
+    name: str
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class EventView:
+    """A meeting, in words of the mail's language; `register_url` is a tracked link or a `mailto:` address."""
+
+    day: str
+    hours: str
+    place: str
+    address: str
+    host: str
+    register_url: str
+    register_at: str
+    register_by: str
+    calendar_url: str
+    programme: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +123,11 @@ class MailModel:
     view_url: str
     brand: str = ""
     tagline: str = ""
+    body_html: Markup = _NOTHING
+    body_text: str = ""
+    pictures: tuple[PictureView, ...] = ()
+    quote: QuoteView | None = None
+    event: EventView | None = None
 
 
 @dataclass(frozen=True)
@@ -145,17 +188,16 @@ def why_for(basis: str, source: str, obtained_on: date | None, language: str = "
 
 _WHY = {
     "nl": {
-        "consent": "U ontvangt deze nieuwsbrief omdat u er{day} toestemming voor gaf (bron: {source}).",
-        "customer": "U ontvangt deze nieuwsbrief omdat uw bedrijf klant is bij ons. "
-        "We kregen uw adres{day} (bron: {source}).",
-        "role_address": "U ontvangt deze nieuwsbrief op het algemene, onpersoonlijke adres van uw onderneming. "
+        "consent": "U ontvangt deze mail omdat u er{day} toestemming voor gaf (bron: {source}).",
+        "customer": "U ontvangt deze mail omdat uw bedrijf klant is bij ons. We kregen uw adres{day} (bron: {source}).",
+        "role_address": "U ontvangt deze mail op het algemene, onpersoonlijke adres van uw onderneming. "
         "We namen dat adres{day} op (bron: {source}).",
     },
     "en": {
-        "consent": "You receive this newsletter because you agreed to it{day} (source: {source}).",
-        "customer": "You receive this newsletter because your company is a customer of ours. "
+        "consent": "You receive this mail because you agreed to it{day} (source: {source}).",
+        "customer": "You receive this mail because your company is a customer of ours. "
         "We got your address{day} (source: {source}).",
-        "role_address": "You receive this newsletter at the general, impersonal address of your company. "
+        "role_address": "You receive this mail at the general, impersonal address of your company. "
         "We recorded that address{day} (source: {source}).",
     },
 }

@@ -21,7 +21,9 @@ from outreach.emails.model import ALWAYS, DECLARABLE, MODEL_NAMES, OFFERED
 from outreach.emails.sandbox import TEMPLATE_ERRORS, TemplateEnvironment
 from outreach.errors import Complaint, FileRefused, NotFound, Refusal
 
-_KEYS = {"title": str, "description": str, "subject": str, "fields": list}
+_KEYS = {"title": str, "description": str, "subject": str, "fields": list, "needs": list}
+# What a template may ask of a campaign's file, and refuse to be sent without.
+GIVEN = ("body", "event", "pictures", "quote", "spotlights")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 _INCLUDE = re.compile(r"<\s*mj-include", re.IGNORECASE)
 _DUTCH = {
@@ -43,6 +45,7 @@ class TemplateSource:
     body_mjml: str
     body_txt: str
     parts: dict[str, str]
+    needs: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Write the copy that a campaign keeps; equal templates give equal texts."""
@@ -52,7 +55,7 @@ class TemplateSource:
     def from_json(cls, text: str) -> TemplateSource:
         """Read the copy that a campaign kept."""
         kept: dict[str, Any] = json.loads(text)
-        return cls(**{**kept, "fields": tuple(kept["fields"])})
+        return cls(**{**kept, "fields": tuple(kept["fields"]), "needs": tuple(kept.get("needs", ()))})
 
     @property
     def names(self) -> frozenset[str]:
@@ -92,6 +95,7 @@ def load(folder: Path, name: str) -> TemplateSource:
         description=settings.get("description", ""),
         subject=settings["subject"],
         fields=tuple(settings.get("fields", [])),
+        needs=tuple(settings.get("needs", [])),
         body_mjml=_read(folder / name / "body.mjml"),
         body_txt=_read(folder / name / "body.txt"),
         parts={f"{PARTS}/{path.name}": _read(path) for path in sorted((folder / PARTS).glob("*.*")) if path.is_file()},
@@ -113,6 +117,10 @@ def faults(source: TemplateSource) -> list[Complaint]:
         for field in source.fields
         if field not in DECLARABLE
     ]
+    for need in source.needs:
+        if need not in GIVEN:
+            text = f"needs: {need!r} is nothing that a campaign gives; there are: {', '.join(GIVEN)}"
+            found.append(Complaint(source.file("template.toml"), None, text))
     for part, html in (("body.mjml", True), ("body.txt", False), ("subject", False)):
         found += _part_faults(source, part, html=html, seen=set())
     return found
@@ -133,6 +141,12 @@ def names_used(source: TemplateSource, part: str) -> set[str]:
         seen |= found
         waiting += found
     return used
+
+
+def shows(source: TemplateSource, given: str) -> bool:
+    """Tell whether a template shows what a campaign's file gives under a name of `GIVEN`."""
+    names = {"body": {"body_html", "body_text"}, "spotlights": {"blocks"}}.get(given, {given})
+    return any(names & names_used(source, part) for part in ("body.mjml", "body.txt"))
 
 
 def subject_faults(source: TemplateSource, subject: str) -> list[Complaint]:
@@ -247,8 +261,9 @@ def _settings(path: Path) -> dict[str, Any]:
         elif key in settings and not isinstance(settings[key], kind):
             wanted = "a list of names" if kind is list else "a text"
             complaints.append(Complaint(path, _line_of(text, key), f"'{key}' must be {wanted}, not {settings[key]!r}"))
-    if not complaints and not all(isinstance(field, str) for field in settings.get("fields", [])):
-        complaints.append(Complaint(path, _line_of(text, "fields"), "'fields' must be a list of names"))
+    for key in ("fields", "needs"):
+        if not complaints and not all(isinstance(name, str) for name in settings.get(key, [])):
+            complaints.append(Complaint(path, _line_of(text, key), f"'{key}' must be a list of names"))
     if complaints:
         raise FileRefused(complaints)
     return settings

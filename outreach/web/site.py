@@ -21,7 +21,7 @@ from outreach.web import hit_book
 from outreach.web.door import Explained
 from outreach.web.guard import Guard, protect
 from outreach.web.pages import load_pages, show
-from outreach.web.public import contact, fixed, leads, media, newsletters, opting_out, redirects, services
+from outreach.web.public import agenda, contact, fixed, leads, media, newsletters, opting_out, redirects, services
 from outreach.web.staff import campaigns as staff_campaigns
 from outreach.web.staff import drafts, logins
 from outreach.web.staff import leads as staff_leads
@@ -52,7 +52,7 @@ def create_site(app: App) -> FastAPI:
     site.state.pages = load_pages(app.settings)
     # A database of its own for hits: it gives up soon, since a visitor must not wait until a long import is done.
     site.state.hits = open_database(app.settings.database.url, app.project, busy_seconds=hit_book.PATIENCE_SECONDS)
-    for module in (fixed, redirects, opting_out, newsletters, contact, services, leads, media):
+    for module in (fixed, redirects, opting_out, newsletters, agenda, contact, services, leads, media):
         site.include_router(module.router)
     for staff in (logins, drafts, staff_reports, staff_campaigns, staff_leads):
         site.include_router(staff.router, prefix="/staff")

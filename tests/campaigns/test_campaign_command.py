@@ -267,9 +267,15 @@ def test_an_unknown_campaign_is_a_refusal_and_not_a_traceback(cli: Callable[...,
 
 
 def test_templates_are_listed_and_checked(do: Callable[..., Any], cli: Callable[..., Any], filled: Path) -> None:
-    assert [one["name"] for one in do("template", "list", "--json")] == ["monthly", "spotlight"]
+    assert [one["name"] for one in do("template", "list", "--json")] == [
+        "invitation",
+        "letter",
+        "monthly",
+        "spotlight",
+        "story",
+    ]
     found = do("template", "check", "--json")
-    assert set(found) == {"monthly", "spotlight"}
+    assert set(found) == {"invitation", "letter", "monthly", "spotlight", "story"}
     do("template", "preview", "monthly", "--out", "uit")
     assert "Groenonderhoud &amp; tuinaanleg 1" in (filled / "uit" / "monthly.html").read_text()
     body = filled / "templates" / "emails" / "spotlight" / "body.txt"

@@ -161,7 +161,7 @@ def test_pictures_that_cannot_be_shown_are_refused(
 def test_a_template_with_a_fault_is_named_with_file_and_line(app: App, session: Session) -> None:
     body = app.templates / "monthly" / "body.mjml"
     body.write_text(body.read_text().replace("{{ greeting }}", "{{ greting }}"))
-    assert "templates/emails/monthly/body.mjml:8: unknown field 'greting'; did you mean 'greeting'?" in said(
+    assert "templates/emails/monthly/body.mjml:9: unknown field 'greting'; did you mean 'greeting'?" in said(
         examine(app, session)
     )
 

@@ -51,7 +51,7 @@ def browser(chromium):
         started.close()
 
 
-@pytest.mark.parametrize("name", ["monthly", "spotlight"])
+@pytest.mark.parametrize("name", ["invitation", "letter", "monthly", "spotlight", "story"])
 @pytest.mark.parametrize("width", [360, 640])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_mail_can_be_read_and_touched_by_everybody(browser: Browser, folder, model, ann, name, width, scheme):

@@ -20,7 +20,7 @@ def test_the_reason_names_source_and_date(basis, language):
 
 def test_the_reason_reads_well_without_a_date():
     assert why_for("consent", "", None) == (
-        "U ontvangt deze nieuwsbrief omdat u er toestemming voor gaf (bron: niet vermeld)."
+        "U ontvangt deze mail omdat u er toestemming voor gaf (bron: niet vermeld)."
     )
 
 

@@ -36,14 +36,16 @@ def refusal(folder: Path, name: str = "own") -> str:
     return str(refused.value)
 
 
-def test_both_templates_of_the_house_are_there_and_without_faults(folder):
-    assert templates.available(folder) == ["monthly", "spotlight"]
+def test_the_templates_of_the_house_are_there_and_without_faults(folder):
+    assert templates.available(folder) == ["invitation", "letter", "monthly", "spotlight", "story"]
     for name in templates.available(folder):
         assert templates.faults(templates.load(folder, name)) == []
 
 
 def test_an_unknown_template_is_refused_with_the_names_there_are(folder):
-    with pytest.raises(NotFound, match="montly: no such template; there are: monthly, spotlight"):
+    with pytest.raises(
+        NotFound, match="montly: no such template; there are: invitation, letter, monthly, spotlight, story"
+    ):
         templates.load(folder, "montly")
 
 
