@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup bench-import bench-segment pictures translations lock clean
+.PHONY: demo test lint setup bench-import bench-segment bench-public measure-bots pictures translations lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
@@ -27,6 +27,13 @@ bench-import: $(VENV)/.ready-dev
 
 bench-segment: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/segments.py
+
+# RUNS, SECONDS, KILLS, CONNECTIONS and OUTREACH_DATABASE__URL can be given in the environment.
+bench-public: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/public.py
+
+measure-bots: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/bots.py
 
 pictures: $(VENV)/.ready-dev
 	$(BIN)/python docs/make_pictures.py docs/pictures

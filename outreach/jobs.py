@@ -13,8 +13,9 @@ from functools import partial
 from typing import TypeVar
 
 from outreach.app import App
-from outreach.campaigns import starting
+from outreach.campaigns import starting, verdicts
 from outreach.campaigns.starting import Paused, Started
+from outreach.campaigns.verdicts import Classified
 from outreach.delivery import resting
 from outreach.delivery.sending import Progress, Summary, send_due
 from outreach.leads import notices
@@ -140,6 +141,23 @@ def remind_due(app: App) -> int:
     """Remind enterprises of leads that they left unanswered."""
     with app.database.writing() as session:
         return notices.remind_due(session, settings=app.settings, links=app.links, now=app.now())
+
+
+def judge_hits(app: App, *, everything: bool = False) -> Classified:
+    """Tell people from scanners among the hits not judged yet, or among all; a page of hits is a transaction."""
+    with app.database.reading() as session:
+        since = verdicts.unjudged_since(session)
+    if since is None and not everything:
+        return Classified()
+    reading = verdicts.Reading(None if everything else since)
+    more = True
+    while more:
+        with app.database.reading() as session:
+            changed, more = reading.step(session)
+        if changed:
+            with app.database.writing() as session:
+                verdicts.write(session, changed)
+    return reading.done
 
 
 def wake_relay(app: App) -> None:

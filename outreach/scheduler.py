@@ -1,8 +1,8 @@
 """The clock: it finds what is due and starts it. The tables hold the truth, so a lost tick loses nothing.
 
-Two jobs, so that a send of hours doesn't keep the next campaign from starting. A tick that comes late still counts
-(APScheduler drops one that is a second late unless told otherwise), ticks that piled up are one, and no job runs
-beside itself.
+A job for each matter, so that a send of hours doesn't keep the next campaign from starting. A tick that comes late
+still counts (APScheduler drops one that is a second late unless told otherwise), ticks that piled up are one, and no
+job runs beside itself.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from outreach.app import App
 START_SECONDS = 5
 SEND_SECONDS = 2
 REMIND_SECONDS = 300
+JUDGE_SECONDS = 60
 WATCH_SECONDS = 1.0
 
 
@@ -35,6 +36,7 @@ def running(app: App, stop: threading.Event) -> Iterator[BackgroundScheduler]:
     add_job(scheduler, "start", START_SECONDS, lambda: jobs.start_due(app))
     add_job(scheduler, "send", SEND_SECONDS, lambda: jobs.send(app, stop))
     add_job(scheduler, "remind", REMIND_SECONDS, lambda: jobs.remind_due(app))
+    add_job(scheduler, "judge", JUDGE_SECONDS, lambda: jobs.judge_hits(app))
     scheduler.start()
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(scheduler, over), name="clock-watch", daemon=True)

@@ -1,49 +1,44 @@
-"""Requests for the links of a campaign: none is thrown away, each is classified with its reasons, no address is stored.
+"""Requests for the links of a campaign: none is thrown away, and no address of a visitor is stored.
 
-Scanners open every link of a mail, mostly within seconds of its arrival and often in the disguise of a browser, so the
-class is an opinion that reports show beside the raw number. Only what a request shows of itself counts for simulated
-ones: a demo squeezes days into seconds.
+Here stands what was seen, and where a code leads. What a hit is taken for, a person's or a scanner's, is an opinion
+with reasons (`visitors`) that changes when more is seen (`verdicts`); reports show it beside the raw number.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import idna
-from sqlalchemy import func, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from outreach.campaigns import visitors
 from outreach.links import CODE_ALPHABET
-from outreach.models import Campaign, Delivery, DeliveryStatus, Hit, HitKind, Link
+from outreach.models import Campaign, Hit, Link
 
 AGENT_LENGTH = 300
-TOO_SOON = timedelta(seconds=3)
-BURST_WINDOW = timedelta(seconds=1)
-BURST_LINKS = 4
-
-# Parts of the names by which crawlers, link checkers and mail scanners introduce themselves, in lower case.
-CRAWLERS = (
-    "bot", "crawl", "spider", "slurp", "scanner", "preview", "facebookexternalhit", "embedly", "curl/", "wget/",
-    "python-requests", "python-urllib", "aiohttp", "httpx", "go-http-client", "java/", "okhttp", "libwww-perl",
-    "headlesschrome", "phantomjs", "barracuda", "mimecast", "proofpoint", "safelinks", "microsoft office",
-    "ms-office", "existence discovery", "trendmicro", "zscaler", "fortiguard", "forcepoint", "symantec", "cloudmark",
-    "googleimageproxy", "yahoomailproxy", "monitoring", "uptime", "validator", "checker",
-)  # fmt: skip
+_CODE = re.compile(f"[{CODE_ALPHABET}]{{6,16}}")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request for a link as the door saw it; `simulated` = a program of ours on this machine played a recipient."""
+    """A request for a link as the door saw it; `simulated` = a program of ours on this machine played a recipient.
+
+    `signs` as in `visitors.signs_of`, `source` as in `outreach.web.sources`.
+    """
 
     code: str
     method: str
     agent: str
-    prefetch: bool
     at: datetime
+    signs: str = ""
+    source: int | None = None
     simulated: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -67,19 +62,64 @@ class Target:
 
 def is_code(text: str) -> bool:
     """Tell whether a text can be a code at all."""
-    return 6 <= len(text) <= 16 and set(text) <= set(CODE_ALPHABET)
+    return _CODE.fullmatch(text) is not None
+
+
+def leading(session: Session, codes: Collection[str]) -> dict[str, Target]:
+    """Return where each code leads, without those that no campaign has."""
+    query = select(Link.code, Link.id, Link.target, Campaign.simulated).join(Campaign).where(Link.code.in_(codes))
+    return {
+        code: Target(link_id, address, simulated)
+        for code, link_id, address, simulated in session.execute(query)
+        if urlsplit(address).scheme in ("http", "https")
+    }
 
 
 def target(session: Session, code: str) -> Target | None:
-    """Return where a code leads; None for a code that no campaign has."""
-    if not is_code(code):
-        return None
-    row = session.execute(
-        select(Link.id, Link.target, Campaign.simulated).join(Campaign).where(Link.code == code)
-    ).first()
-    if row is None or urlsplit(row.target).scheme not in ("http", "https"):
-        return None
-    return Target(row.id, row.target, row.simulated)
+    """Return where one code leads."""
+    return leading(session, [code]).get(code) if is_code(code) else None
+
+
+def record(session: Session, requests: Sequence[Request], targets: Mapping[str, Target]) -> int:
+    """Write hits down in one statement, and return how many; those whose code is not among `targets` are left out.
+
+    Their class is what each request shows of itself, until `verdicts` has seen it among its neighbours.
+    """
+    rows = [_row(request, targets[request.code]) for request in requests if request.code in targets]
+    if rows:
+        session.connection().execute(insert(Hit), rows)
+    return len(rows)
+
+
+def _row(request: Request, target: Target) -> dict[str, Any]:
+    agent = kept_agent(request.agent)
+    reasons = visitors.visible_reasons(request.method, agent, request.signs)
+    return {
+        "link_id": target.link_id,
+        "at": request.at,
+        "method": request.method,
+        "agent": agent,
+        "signs": request.signs,
+        "source": request.source,
+        "kind": visitors.kind_of(reasons),
+        "reasons": ",".join(reasons),
+        "simulated": request.simulated and target.campaign_simulated,
+    }
+
+
+def kept_agent(agent: str) -> str:
+    """Return the name of a program as it is stored: printable, and not endless."""
+    return (agent if agent.isprintable() else _printable(agent))[:AGENT_LENGTH]
+
+
+def _printable(text: str) -> str:
+    return "".join(mark if mark.isprintable() else " " for mark in text)
+
+
+@lru_cache(maxsize=4096)
+def location(address: str, code: str, base: str) -> str:
+    """Return the Location header that leads to a target from the site at `base`."""
+    return on_the_wire(carrying(address, code, base))
 
 
 def carrying(address: str, code: str, base: str) -> str:
@@ -104,82 +144,3 @@ def on_the_wire(address: str) -> str:
         named = idna.encode(host, uts46=True).decode()
         parts = parts._replace(netloc=re.sub(re.escape(host), named, parts.netloc, flags=re.IGNORECASE))
     return quote(urlunsplit(parts), safe="!#$%&'()*+,/:;=?@[]~")
-
-
-def record(session: Session, request: Request) -> Hit | None:
-    """Write the hit down with its class and reasons; None if the code is no longer there.
-
-    The fourth link of a group within a second by one program shows what the first three were: they are classified anew.
-    """
-    link = session.execute(
-        select(Link.id, Link.cohort_id, Campaign.simulated).join(Campaign).where(Link.code == request.code)
-    ).first()
-    if link is None:
-        return None
-    simulated = request.simulated and link.simulated
-    reasons = visible_reasons(request)
-    if not simulated and link.cohort_id is not None:
-        if _too_soon(session, link.cohort_id, request.at):
-            reasons.append("seconds_after_sending")
-        if burst := _burst(session, link.cohort_id, link.id, request):
-            reasons.append("many_links_at_once")
-            for earlier in burst:
-                _classify(earlier, [*filter(None, earlier.reasons.split(",")), "many_links_at_once"])
-    hit = Hit(link_id=link.id, at=request.at, method=request.method, agent=_agent(request.agent), simulated=simulated)
-    _classify(hit, reasons)
-    session.add(hit)
-    session.flush()
-    return hit
-
-
-def visible_reasons(request: Request) -> list[str]:
-    """Return what the request itself shows of a scanner."""
-    agent = request.agent.strip().casefold()
-    reasons = ["head"] if request.method == "HEAD" else []
-    if request.prefetch:
-        reasons.append("prefetch")
-    if not agent:
-        reasons.append("no_agent")
-    elif any(name in agent for name in CRAWLERS):
-        reasons.append("crawler")
-    return reasons
-
-
-def _classify(hit: Hit, reasons: list[str]) -> None:
-    hit.kind = HitKind.SCANNER if reasons else HitKind.HUMAN
-    hit.reasons = ",".join(dict.fromkeys(reasons))
-
-
-def _too_soon(session: Session, cohort_id: int, at: datetime) -> bool:
-    """Tell whether nobody of the group can have had the mail for longer than a moment.
-
-    Groups share their links, so only before the first of them had it for a while is this certain.
-    """
-    first = session.scalar(
-        select(func.min(Delivery.sent_at)).where(
-            Delivery.cohort_id == cohort_id, Delivery.status.in_((DeliveryStatus.SENT, DeliveryStatus.UNCERTAIN))
-        )
-    )
-    return first is None or at - first < TOO_SOON
-
-
-def _burst(session: Session, cohort_id: int, link_id: int, request: Request) -> list[Hit]:
-    """Return the hits that make this one part of a burst: other links of the group, same program, within a second."""
-    earlier = list(
-        session.scalars(
-            select(Hit)
-            .join(Link)
-            .where(
-                Link.cohort_id == cohort_id,
-                Hit.at > request.at - BURST_WINDOW,
-                Hit.at <= request.at,
-                Hit.agent == _agent(request.agent),
-                Hit.simulated.is_(False),
-            )
-        )
-    )
-    return earlier if len({hit.link_id for hit in earlier} | {link_id}) >= BURST_LINKS else []
-
-
-def _agent(agent: str) -> str:
-    return "".join(mark if mark.isprintable() else " " for mark in agent)[:AGENT_LENGTH]

@@ -19,6 +19,7 @@ NOUNS = {
     "contact": "Find, show, suppress, erase or export a contact.",
     "db": "Upgrade, back up and restore the database with its keys.",
     "demo": "Fill a project with invented data and run the main job on it.",
+    "hits": "Tell people from scanners among those who followed a link.",
     "import": "Read contacts and suppressions from files.",
     "init": "Make a project folder.",
     "lead": "Add, list and import leads.",

@@ -23,6 +23,8 @@ BROWSERS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/604.1",
     "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
 )
+# What every browser sends beside its name, and HTTP libraries don't.
+AS_BROWSERS_DO = {"Accept-Language": "nl-BE,nl;q=0.9", "Sec-Fetch-Mode": "navigate"}
 SCANNER = "BarracudaCentral-LinkScanner/2.4"
 NEEDS = (
     "Wij zoeken een vaste partner en horen graag wat dit kost.",
@@ -61,6 +63,8 @@ def ask(
     """Send one request and follow nothing."""
     parts = urlsplit(address)
     headers = {"User-Agent": agent, **SIMULATED, **(extra or {})}
+    if agent in BROWSERS:
+        headers |= AS_BROWSERS_DO
     body = urlencode(form) if form is not None else None
     if body is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.models.columns import PrimaryKey, Table, words
@@ -188,7 +188,11 @@ class HitKind(StrEnum):
 
 
 class Hit(Table):
-    """A request for a link: never an IP address, and kept whatever it was."""
+    """A request for a link: never an IP address, and kept whatever it was.
+
+    What was seen (`method`, `agent`, `signs`, `source`) never changes; the verdict (`kind`, `reasons`) does, whenever
+    the rules or the hits around it say otherwise.
+    """
 
     __tablename__ = "hit"
 
@@ -197,6 +201,15 @@ class Hit(Table):
     at: Mapped[datetime]
     method: Mapped[str] = mapped_column(String(8))
     agent: Mapped[str] = mapped_column(String(300), default="")
+    signs: Mapped[str] = mapped_column(String(60), default="")
+    # 16 bits of a hash under a salt that only the web process knew, for an hour: see outreach/web/sources.py.
+    source: Mapped[int | None] = mapped_column(Integer)
     kind: Mapped[HitKind] = mapped_column(words(HitKind, "hit_kind"))
     reasons: Mapped[str] = mapped_column(String(300), default="")
+    rules: Mapped[int | None] = mapped_column(Integer)  # version of the rules that judged it among its neighbours
     simulated: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (
+        Index("ix_hit_at", "at", "id"),
+        Index("ix_hit_unjudged", "at", sqlite_where=text("rules IS NULL"), postgresql_where=text("rules IS NULL")),
+    )

@@ -19,7 +19,6 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 SIMULATED_HEADER = "X-Outreach-Simulated"
 MAX_FIELDS = 40
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
-_PREFETCH_HEADERS = ("purpose", "sec-purpose", "x-purpose", "x-moz")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -73,12 +72,6 @@ def is_simulated(request: Request) -> bool:
     """Tell whether a program on this very machine says that it plays a recipient; a proxy's visitors never do."""
     forwarded = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "x-real-ip"))
     return request.headers.get(SIMULATED_HEADER) == "1" and not forwarded and client(request) in ("127.0.0.1", "::")
-
-
-def is_prefetch(request: Request) -> bool:
-    """Tell whether a browser or proxy says that it only looks ahead."""
-    said = " ".join(request.headers.get(name, "") for name in _PREFETCH_HEADERS).lower()
-    return any(word in said for word in ("prefetch", "prerender", "preview"))
 
 
 def from_elsewhere(request: Request) -> bool:

@@ -51,13 +51,15 @@ def create_site(app: App) -> FastAPI:
     site.state.outreach = app
     site.state.pages = load_pages(app.settings)
     # A database of its own for hits: it gives up soon, since a visitor must not wait until a long import is done.
-    site.state.hits = open_database(app.settings.database.url, app.project, busy_seconds=hit_book.PATIENCE_SECONDS)
+    hits = open_database(app.settings.database.url, app.project, busy_seconds=hit_book.PATIENCE_SECONDS)
+    site.state.hits = hit_book.HitBook(hits, app.project)
     for module in (fixed, redirects, opting_out, newsletters, agenda, contact, services, leads, media):
         site.include_router(module.router)
     for staff in (logins, drafts, staff_reports, staff_campaigns, staff_leads):
         site.include_router(staff.router, prefix="/staff")
     https = app.settings.site.url.startswith("https:")
-    site.add_middleware(Guard, https=https)
+    site.add_middleware(redirects.Redirects, app=app, book=site.state.hits)
+    site.add_middleware(Guard, https=https)  # the last one added is the outermost
     _explain_mistakes(site, https)
     return site
 

@@ -41,6 +41,7 @@ from outreach.web.site import create_site
 from tests.conftest import NOW
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+HEADERS = {"user-agent": BROWSER, "accept-language": "nl-BE,nl;q=0.8"}
 PASSWORD = "een heel lang wachtwoord"
 CODES = ("bcdfghjkmnpq", "bcdfghjkmnpr", "bcdfghjkmnps", "bcdfghjkmnpt", "bcdfghjkmnpv")
 COHORT = "zzzzzzzzzzzz"
@@ -154,7 +155,7 @@ def _mailed(session: Session, app: App, campaign: Campaign, cohort: Cohort, name
 def browser(app: App, world: World) -> Iterator[TestClient]:
     """A browser somewhere on the internet."""
     with TestClient(create_site(app), base_url="http://news.example", follow_redirects=False) as client:
-        client.headers["user-agent"] = BROWSER
+        client.headers.update(HEADERS)
         yield client
 
 

@@ -8,13 +8,16 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 
+from outreach import jobs
 from outreach.app import App
 from outreach.campaigns import hits
-from outreach.models import Campaign, Cohort, Delivery, Hit, HitKind
+from outreach.models import Campaign, Cohort, Delivery, Hit, HitKind, Link
+from outreach.models.columns import Table
 from outreach.web import hit_book
 from outreach.web.site import create_site
-from tests.conftest import Clock
-from tests.web.conftest import BROWSER, CODES, World
+from outreach.web.sources import Sources
+from tests.conftest import NOW, Clock
+from tests.web.conftest import BROWSER, CODES, HEADERS, World
 
 
 def kept(app: App) -> list[Hit]:
@@ -92,21 +95,21 @@ def test_a_hit_before_anybody_can_have_read_the_mail_is_a_scanners(browser: Test
     browser.get(f"/l/{CODES[0]}")
     clock.move(seconds=60)
     browser.get(f"/l/{CODES[0]}")
+    jobs.judge_hits(app)
     assert [hit.reasons for hit in kept(app)] == ["seconds_after_sending", ""]
 
 
 def test_a_burst_over_the_links_of_a_mail_is_a_scanner_in_disguise(browser: TestClient, app: App, clock: Clock) -> None:
     with app.database.writing() as session:
-        from outreach.models import Link
-
         session.scalars(select(Link).where(Link.code == CODES[4])).one().target = "https://elders.example/vijf"
     browser.get(f"/l/{CODES[0]}")
-    clock.move(seconds=10)
+    clock.move(seconds=300)
     for code in CODES[1:]:
         browser.get(f"/l/{code}")
         clock.move(seconds=0.2)
+    jobs.judge_hits(app)
     assert [hit.kind for hit in kept(app)] == [HitKind.HUMAN, *[HitKind.SCANNER] * 4]
-    assert {hit.reasons for hit in kept(app)} == {"", "many_links_at_once"}
+    assert {hit.reasons for hit in kept(app)} == {"", "many_links_at_once,beside_a_scanner"}
 
 
 def test_only_a_program_on_this_machine_can_say_that_it_is_simulated_and_only_in_a_simulated_campaign(
@@ -130,7 +133,7 @@ def test_a_busy_database_neither_holds_up_a_visitor_nor_loses_the_hit(
     app: App, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hit_book, "PATIENCE_SECONDS", 0.05)
-    client = TestClient(create_site(app), follow_redirects=False, headers={"user-agent": BROWSER})
+    client = TestClient(create_site(app), follow_redirects=False, headers=HEADERS)
     with app.database.writing() as session:
         session.execute(text("UPDATE campaign SET title = title"))
         assert client.get(f"/l/{CODES[2]}").status_code == 302
@@ -143,15 +146,15 @@ def test_a_busy_database_neither_holds_up_a_visitor_nor_loses_the_hit(
 
 def test_a_torn_line_does_not_hold_up_the_hits_behind_it(app: App, world: World) -> None:
     file = hit_book.file_of(app.project)
-    good = hits.Request(CODES[0], "GET", BROWSER, False, app.now())
-    hit_book._put_aside(file, good)
+    good = hits.Request(CODES[0], "GET", BROWSER, app.now())
+    hit_book.put_aside(file, [good])
     file.write_text('{"code": "bcd\n' + file.read_text())
     assert hit_book.catch_up(app) == 1
     assert len(kept(app)) == 1
 
 
 def test_hits_set_aside_are_written_down_when_the_site_starts(app: App, world: World) -> None:
-    hit_book._put_aside(hit_book.file_of(app.project), hits.Request(CODES[0], "GET", BROWSER, False, app.now()))
+    hit_book.put_aside(hit_book.file_of(app.project), [hits.Request(CODES[0], "GET", BROWSER, app.now())])
     with TestClient(create_site(app)):
         for _ in range(100):
             if kept(app):
@@ -164,8 +167,6 @@ def test_hits_set_aside_are_written_down_when_the_site_starts(app: App, world: W
 
 @pytest.fixture
 def cohortless(app: App, world: World) -> None:
-    from outreach.models import Link
-
     with app.database.writing() as session:
         for link in session.scalars(select(Link)):
             link.cohort_id = None
@@ -201,11 +202,49 @@ def test_an_address_of_others_gets_no_parameter() -> None:
 def test_addresses_with_ampersands_umlauts_spaces_and_encoded_parts_do_not_break(
     browser: TestClient, app: App, address: str, location: str
 ) -> None:
-    from outreach.models import Link
-
     with app.database.writing() as session:
         session.scalars(select(Link).where(Link.code == CODES[2])).one().target = address
     assert browser.get(f"/l/{CODES[2]}").headers["location"] == location
+
+
+def test_a_link_changes_nothing_but_the_record_of_hits(browser: TestClient, app: App) -> None:
+    def everything() -> dict[str, list[tuple[object, ...]]]:
+        with app.database.reading() as session:
+            return {
+                table.name: [tuple(row) for row in session.execute(table.select())]
+                for table in Table.metadata.sorted_tables
+                if table.name != "hit"
+            }
+
+    before = everything()
+    for method in ("GET", "HEAD"):
+        browser.request(method, f"/l/{CODES[0]}")
+    assert everything() == before
+    assert [hit.method for hit in kept(app)] == ["GET", "HEAD"]
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        assert browser.request(method, f"/l/{CODES[0]}").status_code == 405
+    assert len(kept(app)) == 2
+
+
+def test_a_link_that_is_gone_leads_nowhere_at_once(browser: TestClient, app: App) -> None:
+    """Nothing is remembered between two requests, in no process."""
+    assert browser.get(f"/l/{CODES[2]}").status_code == 302
+    with app.database.writing() as session:
+        session.scalars(select(Link).where(Link.code == CODES[2])).one().target = "https://elders.example/nieuw"
+    assert browser.get(f"/l/{CODES[2]}").headers["location"] == "https://elders.example/nieuw"
+    with app.database.writing() as session:
+        session.delete(session.scalars(select(Link).where(Link.code == CODES[2])).one())
+    assert browser.get(f"/l/{CODES[2]}").status_code == 404
+
+
+def test_what_one_place_did_is_seen_together_for_an_hour_and_the_place_is_not_kept() -> None:
+    sources = Sources()
+    first = [sources.number(f"203.0.113.{place}", NOW) for place in range(200)]
+    assert [sources.number(f"203.0.113.{place}", NOW + timedelta(minutes=59)) for place in range(200)] == first
+    assert all(0 <= number < 65_536 for number in first)
+    later = [sources.number(f"203.0.113.{place}", NOW + timedelta(hours=1)) for place in range(200)]
+    assert sum(one == other for one, other in zip(first, later, strict=True)) < 5
+    assert Sources().number("203.0.113.1", NOW) != first[1] or Sources().number("203.0.113.2", NOW) != first[2]
 
 
 def test_the_world_is_as_the_tests_think(app: App, world: World) -> None:

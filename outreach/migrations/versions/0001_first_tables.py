@@ -683,18 +683,29 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("method", sa.String(length=8), nullable=False),
         sa.Column("agent", sa.String(length=300), nullable=False),
+        sa.Column("signs", sa.String(length=60), nullable=False),
+        sa.Column("source", sa.Integer(), nullable=True),
         sa.Column(
             "kind",
             sa.Enum("human", "scanner", name="hit_kind", native_enum=False, create_constraint=True, length=24),
             nullable=False,
         ),
         sa.Column("reasons", sa.String(length=300), nullable=False),
+        sa.Column("rules", sa.Integer(), nullable=True),
         sa.Column("simulated", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("hit", schema=None) as batch_op:
+        batch_op.create_index("ix_hit_at", ["at", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_hit_link_id"), ["link_id"], unique=False)
+        batch_op.create_index(
+            "ix_hit_unjudged",
+            ["at"],
+            unique=False,
+            sqlite_where=sa.text("rules IS NULL"),
+            postgresql_where=sa.text("rules IS NULL"),
+        )
 
     op.create_table(
         "lead",
@@ -1044,7 +1055,13 @@ def downgrade() -> None:
 
     op.drop_table("lead")
     with op.batch_alter_table("hit", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_hit_unjudged",
+            sqlite_where=sa.text("rules IS NULL"),
+            postgresql_where=sa.text("rules IS NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_hit_link_id"))
+        batch_op.drop_index("ix_hit_at")
 
     op.drop_table("hit")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
