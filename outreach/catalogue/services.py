@@ -7,7 +7,7 @@ for the figures, and only a person offers it again, not an import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -230,6 +230,12 @@ def _services() -> Select[Service]:
 def find_service(session: Session, slug: str) -> Service | None:
     """Return a service with its enterprise, forms, provinces and sectors, withdrawn or not; None if there is none."""
     return session.scalar(_services().where(Service.slug == slug))
+
+
+def with_ids(session: Session, ids: Sequence[int]) -> list[Service]:
+    """Return services in the order of their ids, each with its enterprise, forms, provinces and sectors."""
+    found = {service.id: service for service in session.scalars(_services().where(Service.id.in_(ids)))}
+    return [found[id] for id in ids if id in found]
 
 
 def find_enterprise(session: Session, slug_or_number: str) -> Enterprise | None:
