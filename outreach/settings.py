@@ -179,6 +179,7 @@ class LeadSettings(Section):
     window_days: int = Field(90, ge=1, description="A lead this long after the showing counts as 'shown'")
     reminder_days: list[int] = Field([3, 7], description="Days after which an enterprise is reminded of a new lead")
     forms_per_hour: int = Field(10, ge=1, description="Contact forms an hour from one place")
+    copies_per_hour: int = Field(60, ge=0, description="Confirmations of contact forms an hour, to all; 0 = none")
 
 
 class SubscribingSettings(Section):

@@ -170,6 +170,7 @@ def _fill_in(kept: KeptMail, target: str, page: Answer, agent: str, chance: rand
     form = hidden_fields(page.body) | {
         "company_name": domain.removesuffix(".example").replace("-", " ").title(),
         "enterprise_number": "",
+        "postcode": chance.choice(("2000", "3000", "3500", "8000", "9000")),
         "person": name.replace(".", " ").title(),
         "email": kept.recipient,
         "phone": "09 000 00 00",

@@ -22,6 +22,7 @@ class LeadCard:
     company_id: int | None
     company_name: str
     enterprise_number: str | None
+    postcode: str | None
     enterprise_id: int
     enterprise: str
     enterprise_slug: str
@@ -112,6 +113,7 @@ def _card(
         company_id=lead.company_id,
         company_name=lead.company_name,
         enterprise_number=lead.enterprise_number,
+        postcode=lead.postcode,
         enterprise_id=lead.enterprise_id,
         enterprise=enterprise,
         enterprise_slug=enterprise_slug,

@@ -146,10 +146,10 @@ def _message(
         "sender": fold(", ".join(part for part in (settings.sender.name, settings.sender.address) if part)),
         "simulated": card.simulated,
     }
-    templates = _templates()
+    found = templates()
     subject = f"[simulatie] {heading}" if card.simulated else heading
-    text = templates.get_template("notice.txt").render(values)
-    return assemble_plain(headers, subject, text, templates.get_template("notice.html").render(values))
+    text = found.get_template("notice.txt").render(values)
+    return assemble_plain(headers, subject, text, found.get_template("notice.html").render(values))
 
 
 def _reply_to(card: LeadCard) -> Mailbox | None:
@@ -185,6 +185,7 @@ def _facts(card: LeadCard) -> list[tuple[str, str, str]]:
     facts = [
         ("Bedrijf", fold(card.company_name), ""),
         ("Ondernemingsnummer", number, ""),
+        ("Postcode", fold(card.postcode or ""), ""),
         ("Contactpersoon", fold(card.person or ""), ""),
         ("E-mail", email, f"mailto:{quote(email, safe='@')}" if _reply_to(card) else ""),
         ("Telefoon", phone, "tel:" + "".join(mark for mark in phone if mark.isdigit() or mark == "+")),
@@ -200,7 +201,8 @@ def _short(name: str | None) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the mails about leads."""
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=select_autoescape(["html"]),

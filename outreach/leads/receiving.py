@@ -1,6 +1,7 @@
 """Where leads come in: the contact form, a call, a fair, a list.
 
-A lead is matched to a company by its enterprise number, else by the e-mail address of a contact, else it stays without.
+A lead is matched to a company by its enterprise number, else by the e-mail address of a contact, else by name and
+postcode, which are a company's key while its number is unknown; else it stays without.
 A double (the same company and enterprise, and not another service, within 30 days) is kept whole and `merged` into the
 lead that was there, which takes over the stronger evidence if it is from the same address; the enterprise still gets
 what the person wrote.
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from outreach.audience.addresses import AddressError, hash_within, parse_address
@@ -32,7 +33,15 @@ from outreach.settings import Settings
 __all__ = ["LeadForm", "add", "confirm", "find", "listed", "receive", "refuse", "remind_due"]
 
 MERGE_WITHIN = timedelta(days=30)
-_LENGTHS = {"company_name": 320, "person": 200, "email": 320, "phone": 40, "wanted_when": 100, "message": 10_000}
+_LENGTHS = {
+    "company_name": 320,
+    "person": 200,
+    "email": 320,
+    "phone": 40,
+    "wanted_when": 100,
+    "message": 10_000,
+    "postcode": 12,
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,7 @@ class LeadForm:
     service_id: int | None = None
     enterprise_id: int | None = None
     enterprise_number: str | None = None
+    postcode: str | None = None
     person: str | None = None
     email: str | None = None
     phone: str | None = None
@@ -150,6 +160,7 @@ def _lead(
         company_id=company_id,
         company_name=form.company_name,
         enterprise_number=form.enterprise_number,
+        postcode=form.postcode,
         enterprise_id=enterprise_id,
         service_id=service_id,
         channel=origin.channel,
@@ -189,6 +200,7 @@ def _cleaned(form: LeadForm) -> LeadForm:
         raise Refusal(str(error)) from error
     values = {
         "company_name": fold(form.company_name),
+        "postcode": fold(form.postcode or "") or None,
         "person": fold(form.person or "") or None,
         "email": fold(form.email or "") or None,
         "phone": fold(form.phone or "") or None,
@@ -207,14 +219,19 @@ def _company_of(session: Session, form: LeadForm, address_hash: bytes | None) ->
     number = form.enterprise_number
     if number and (found := session.scalar(select(Company.id).where(Company.enterprise_number == number))):
         return found
-    if address_hash is None:
-        return None
-    named = select(Company.id, Company.enterprise_number).join(Contact).where(Contact.address_hash == address_hash)
-    at = session.execute(named.distinct().limit(2)).all()
+    of_contact = Company.id.in_(select(Contact.company_id).where(Contact.address_hash == address_hash))
+    of_name = (Company.name_key == name_key(form.company_name)) & (Company.postcode == form.postcode)
     # The mailbox of an accountant stands for many companies, and another number names another company.
-    if len(at) != 1 or (number and at[0].enterprise_number not in (None, number)):
+    by_contact = _only_company(session, of_contact, number) if address_hash is not None else None
+    return by_contact or (_only_company(session, of_name, number) if form.postcode else None)
+
+
+def _only_company(session: Session, described: ColumnElement[bool], number: str | None) -> int | None:
+    """Return the id of the one company that is described; None if several are, or if it has another number."""
+    found = session.execute(select(Company.id, Company.enterprise_number).where(described).limit(2)).all()
+    if len(found) != 1 or (number and found[0].enterprise_number not in (None, number)):
         return None
-    return int(at[0].id)
+    return int(found[0].id)
 
 
 def _prove(session: Session, lead: Lead, proof: Proof, window: timedelta) -> None:

@@ -47,6 +47,7 @@ class Lead(Table):
     company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"), index=True)
     company_name: Mapped[str] = mapped_column(String(320))
     enterprise_number: Mapped[str | None] = mapped_column(String(10))  # of the company, as given
+    postcode: Mapped[str | None] = mapped_column(String(12))  # of the company, where it gave no number
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
     service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"))
     channel: Mapped[Channel] = mapped_column(words(Channel, "lead_channel"))

@@ -713,6 +713,7 @@ def upgrade() -> None:
         sa.Column("company_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("company_name", sa.String(length=320), nullable=False),
         sa.Column("enterprise_number", sa.String(length=10), nullable=True),
+        sa.Column("postcode", sa.String(length=12), nullable=True),
         sa.Column("enterprise_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("service_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column(
