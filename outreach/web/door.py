@@ -13,6 +13,7 @@ from starlette.datastructures import FormData
 
 from outreach.app import App
 from outreach.attempts import place_of
+from outreach.web.limits import Limits
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -23,13 +24,14 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-
 
 
 class Explained(Exception):
-    """A page cannot be shown; the reader is told why and what to do next."""
+    """A page cannot be shown; the reader is told why and what to do next. `ways` are labels and addresses of ours."""
 
-    def __init__(self, status: int, title: str, text: str) -> None:
+    def __init__(self, status: int, title: str, text: str, ways: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
         self.text = text
+        self.ways = ways
 
 
 def opened(request: Request) -> App:
@@ -49,6 +51,12 @@ Submitted = Annotated[FormData, Depends(submitted)]
 def page(router: APIRouter, path: str) -> Callable[[Handler], Handler]:
     """Register a page for GET and HEAD: neither ever changes anything but the record of hits."""
     return router.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def limits(request: Request) -> Limits:
+    """Return the counts of who did what how often, of this process."""
+    found: Limits = request.app.state.limits
+    return found
 
 
 def field(form: FormData, name: str, limit: int, *, lines: bool = False) -> str:

@@ -1,4 +1,8 @@
-"""What holds for every request: no body beyond the limit, and the headers that keep a page to itself."""
+"""What holds for every request: no body beyond the limit, and the headers that keep a page to itself.
+
+An address is personal until `PUBLIC` names it: a new page can forget to say that it is open to search engines and
+caches, and never that it is closed to them.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 64 * 1024
 
-# No scripts from elsewhere, none inline; no styles inline; forms only to us; nobody frames us.
+# No script at all, no style inline; forms only to us; nobody frames us. Structured data is no script to CSP.
 POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# The staff site has a script of its own, which asks for the progress of a campaign, and frames the mails it shows.
+STAFF_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -19,10 +27,27 @@ MAIL_POLICY = (
     "base-uri 'none'; frame-ancestors {ancestors}; "
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 )
-# The address of these pages is a secret or says who works here: it goes to no other site, archive or search engine.
+# The address of these pages is a secret or says who works here: robots.txt asks crawlers to stay off.
 PERSONAL = ("/u/", "/lead/", "/l/", "/n/", "/staff")
+# Pages and files that say nothing about anybody. All others get `no-store`, `noindex` and no compression.
+PUBLIC = frozenset(
+    {
+        "/", "/diensten", "/nieuwsbrief", "/nieuwsbrieven", "/nieuwsbrieven.atom", "/privacy", "/toegankelijkheid",
+        "/robots.txt", "/sitemap.xml", "/favicon.ico",
+    }
+)  # fmt: skip
+PUBLIC_FOLDERS = ("/diensten/", "/bedrijven/", "/nieuwsbrieven/", "/static/", "/media/", "/beeld/")
 # With "no-referrer" a browser calls the origin of our own forms "null"; the staff site wants to know it.
-REFERRER = {True: "no-referrer", False: "same-origin"}
+NO_REFERRER, OWN_REFERRER = "no-referrer", "same-origin"
+
+
+def is_public(path: str) -> bool:
+    """Tell whether an address says nothing about anybody: its page may be found, kept and compressed."""
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDERS)
+
+
+def is_staff(path: str) -> bool:
+    return path == "/staff" or path.startswith("/staff/")
 
 
 def mail_headers(*, framed: bool) -> dict[str, str]:
@@ -34,18 +59,19 @@ def mail_headers(*, framed: bool) -> dict[str, str]:
     }
 
 
-def protect(headers: MutableHeaders, path: str, *, https: bool) -> None:
+def protect(headers: MutableHeaders, path: str, *, status: int, https: bool) -> None:
     """Add the headers that a response doesn't set itself."""
-    personal = path.startswith(PERSONAL)
+    open_to_all = is_public(path) or is_staff(path)
     defaults = {
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": STAFF_POLICY if is_staff(path) else POLICY,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "Referrer-Policy": REFERRER[personal and not path.startswith("/staff")],
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), browsing-topics=()",
+        "Referrer-Policy": OWN_REFERRER if open_to_all else NO_REFERRER,
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
-    if personal:
+    if not is_public(path) or status >= 400:
         defaults |= {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}
     if https:
         defaults["Strict-Transport-Security"] = "max-age=31536000"
@@ -80,7 +106,8 @@ class Guard:
 
         async def protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                protect(MutableHeaders(scope=message), scope["path"], https=self.https)
+                headers = MutableHeaders(scope=message)
+                protect(headers, scope["path"], status=message["status"], https=self.https)
             await send(message)
 
         await self.app(scope, limited, protected)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import nh3
@@ -27,15 +28,29 @@ from outreach.belgium.numbers import format_enterprise_number
 from outreach.belgium.places import PROVINCES, place_of
 from outreach.belgium.sectors import section_label
 from outreach.catalogue.categories import CATEGORIES, FORM_LABELS
+from outreach.catalogue.renditions import look, media_type
 from outreach.emails.markdown import markdown_to_html
 from outreach.errors import Refusal
 from outreach.models import DeliveryForm
 from outreach.settings import Settings
 from outreach.web.dutch import in_dutch
+from outreach.web.guard import is_staff
+from outreach.web.keeping import FRESH, tag_of
 from outreach.web.words import word
 
 LANGUAGES = ("nl", "en")
-TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+Menu = Sequence[tuple[str, str]]
+MENU: Menu = (
+    ("Alle diensten", "/diensten"),
+    ("Eerdere nieuwsbrieven", "/nieuwsbrieven"),
+    ("Nieuwsbrief", "/nieuwsbrief"),
+)
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
 
 _FOLDER = resources.files("outreach.web")
 _TAGS = {"p", "br", "strong", "em", "s", "a", "ul", "ol", "li", "blockquote", "code", "pre", "h2", "h3", "h4", "hr"}
@@ -75,9 +90,10 @@ def translations(language: str) -> NullTranslations:
     return Translations(compiled)
 
 
-def load_pages(settings: Settings) -> dict[str, Environment]:
-    """Return the templates by language."""
-    return {language: _environment(settings, language) for language in LANGUAGES}
+def load_pages(settings: Settings, project: Path, paths: Collection[str]) -> dict[str, Environment]:
+    """Return the templates by language; pictures are looked for in `project`, and the menu leads to `paths` only."""
+    menu = [(label, path) for label, path in MENU if path in paths]
+    return {language: _environment(settings, project, menu, language) for language in LANGUAGES}
 
 
 def show(
@@ -87,15 +103,31 @@ def show(
     status: int = 200,
     language: str = "nl",
     headers: Mapping[str, str] | None = None,
+    canonical: str | None = None,
+    structured: list[dict[str, Any]] | None = None,
+    kept: bool = False,
     **context: Any,
 ) -> HTMLResponse:
-    """Answer with a page."""
+    """Answer with a page.
+
+    `canonical` is the path by which search engines know the page; without it they are asked to leave it out.
+    `structured` says what stands on it in the words of schema.org. `kept` = it is the same for everybody until its
+    content changes.
+    """
     environments: dict[str, Environment] = request.app.state.pages
-    html = environments[language].get_template(name).render(path=request.url.path, **context)
-    return HTMLResponse(html, status_code=status, headers=dict(headers or {}) | {"Content-Language": language})
+    about = {"path": request.url.path, "canonical": canonical, "structured": structured or []}
+    html = environments[language].get_template(name).render(about | context)
+    answer = HTMLResponse(html, status_code=status, headers=dict(headers or {}) | {"Content-Language": language})
+    if kept:
+        answer.headers["ETag"] = tag_of(html.encode())
+    if not is_staff(request.url.path):
+        answer.headers.setdefault("Cache-Control", FRESH if kept else "no-store" if canonical is None else "no-cache")
+        if canonical is None:
+            answer.headers.setdefault("X-Robots-Tag", "noindex")
+    return answer
 
 
-def _environment(settings: Settings, language: str) -> Environment:
+def _environment(settings: Settings, project: Path, menu: Menu, language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(str(_FOLDER / "templates")),
         autoescape=True,
@@ -114,6 +146,10 @@ def _environment(settings: Settings, language: str) -> Environment:
         provinces=[province for province in PROVINCES.values() if province.flemish],
         categories=CATEGORIES.values(),
         asset=_asset_address,
+        base=settings.site.url,
+        menu=menu,
+        shown=partial(look, project),
+        media_type=media_type,
     )
     environment.filters.update(_filters(language))
     return environment
@@ -130,8 +166,10 @@ def _filters(language: str) -> dict[str, Callable[..., Any]]:
         "category": lambda code: CATEGORIES[code].label(language) if code in CATEGORIES else code,
         "form": lambda form: FORM_LABELS[DeliveryForm(form)][language == "en"],
         "province": lambda nis: _province(nis, language),
+        "province_slug": lambda nis: PROVINCES[nis].slug,
         "section": lambda letter: f"{letter} · {section_label(2025, letter, language)}" if letter else "–",
         "short_section": lambda letter: _shortened(f"{letter} · {section_label(2025, letter, language)}"),
+        "sector": lambda letter: section_label(2025, letter, language),
         "municipality": lambda postcode: place.municipality if (place := place_of(postcode)) else postcode,
         "word": lambda value: word(str(value), language),
         "told": in_dutch if language == "nl" else str,

@@ -11,6 +11,8 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 
@@ -19,7 +21,9 @@ from outreach.database import open_database
 from outreach.errors import NotFound, Refusal
 from outreach.web import hit_book
 from outreach.web.door import Explained
-from outreach.web.guard import Guard, protect
+from outreach.web.guard import Guard, is_staff, protect
+from outreach.web.keeping import Compressed, Conditional
+from outreach.web.limits import Limits
 from outreach.web.pages import load_pages, show
 from outreach.web.public import agenda, contact, fixed, leads, media, newsletters, opting_out, redirects, services
 from outreach.web.staff import campaigns as staff_campaigns
@@ -32,12 +36,17 @@ log = logging.getLogger(__name__)
 
 CATCH_UP_SECONDS = 5
 
+PUBLIC = (fixed, redirects, opting_out, newsletters, agenda, contact, services, leads, media)
+STAFF = (logins, drafts, staff_reports, staff_campaigns, staff_leads)
+
 MISTAKES = {
     400: ("Dat hebben we niet begrepen", "Wat uw browser stuurde, was onvolledig. Ga terug en probeer het opnieuw."),
     403: ("Dat mag niet", "Met uw rol kunt u dit niet doen, of het formulier was verlopen. Ga terug en laad opnieuw."),
     404: ("Deze pagina bestaat niet", "Misschien is de link onvolledig overgenomen, of is de pagina verhuisd."),
     405: ("Dat kan hier niet", "Deze pagina kunt u alleen bekijken. Ga terug en gebruik de knop op de pagina."),
     413: ("Dat is te veel", "Wat u wilde sturen, is te groot. Kort uw bericht in en probeer het opnieuw."),
+    410: ("Deze pagina is er niet meer", "Wat hier stond, is weggehaald. Kijk gerust verder in de catalogus."),
+    422: ("Dat kunnen we zo niet gebruiken", "Iets in wat u stuurde, klopt niet. Ga terug en kijk het na."),
     429: ("Even geduld", "Vanop uw plaats kwam te veel tegelijk. Probeer het over een uur opnieuw, of bel."),
     500: ("Hier ging iets mis", "De fout ligt bij ons en is genoteerd. Probeer het over enkele minuten opnieuw."),
     503: ("Even niet bereikbaar", "We zijn zo terug. Probeer het over enkele minuten opnieuw."),
@@ -49,17 +58,22 @@ def create_site(app: App) -> FastAPI:
     # A redirect to the address with or without a slash would be built from the Host header.
     site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=_lifespan)
     site.state.outreach = app
-    site.state.pages = load_pages(app.settings)
+    site.state.limits = Limits()
     # A database of its own for hits: it gives up soon, since a visitor must not wait until a long import is done.
     hits = open_database(app.settings.database.url, app.project, busy_seconds=hit_book.PATIENCE_SECONDS)
     site.state.hits = hit_book.HitBook(hits, app.project)
-    for module in (fixed, redirects, opting_out, newsletters, agenda, contact, services, leads, media):
+    for module in PUBLIC:
         site.include_router(module.router)
-    for staff in (logins, drafts, staff_reports, staff_campaigns, staff_leads):
-        site.include_router(staff.router, prefix="/staff")
+    for module in STAFF:
+        site.include_router(module.router, prefix="/staff")
+    paths = {route.path for module in PUBLIC for route in module.router.routes if isinstance(route, APIRoute)}
+    site.state.pages = load_pages(app.settings, app.project, paths)
     https = app.settings.site.url.startswith("https:")
+    # The last one added is the outermost.
+    site.add_middleware(Compressed)
+    site.add_middleware(Conditional)
     site.add_middleware(redirects.Redirects, app=app, book=site.state.hits)
-    site.add_middleware(Guard, https=https)  # the last one added is the outermost
+    site.add_middleware(Guard, https=https)
     _explain_mistakes(site, https)
     return site
 
@@ -87,7 +101,7 @@ async def _catch_up(site: FastAPI) -> None:
 def _explain_mistakes(site: FastAPI, https: bool) -> None:
     @site.exception_handler(Explained)
     def explained(request: Request, error: Explained) -> Response:
-        return show(request, "mistake.html", status=error.status, title=error.title, text=error.text)
+        return _told(request, error.status, error.title, error.text, error.ways)
 
     @site.exception_handler(NotLoggedIn)
     def led_to_login(request: Request, error: NotLoggedIn) -> Response:
@@ -108,19 +122,34 @@ def _explain_mistakes(site: FastAPI, https: bool) -> None:
 
     @site.exception_handler(Refusal)
     def refusal(request: Request, error: Refusal) -> Response:
-        title = MISTAKES[400][0]
-        status = HTTP_422_UNPROCESSABLE_CONTENT
-        return show(request, "mistake.html", status=status, title=title, text=str(error))
+        return _told(request, HTTP_422_UNPROCESSABLE_CONTENT, MISTAKES[400][0], str(error))
+
+    @site.exception_handler(OperationalError)
+    def unreachable(request: Request, error: OperationalError) -> Response:
+        log.error("the database is busy or gone: %s", error)
+        return _mistake(request, 503, headers={"Retry-After": "60"})
 
     @site.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> Response:
         response = _mistake(request, 500)  # made outside the middleware, which would have added the headers
-        protect(response.headers, request.url.path, https=https)
+        protect(response.headers, request.url.path, status=500, https=https)
         return response
 
 
 def _mistake(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
     title, text = MISTAKES.get(status, MISTAKES[400 if status < 500 else 500])
-    if request.url.path.startswith("/staff"):
+    if is_staff(request.url.path):
         return show_to(None, request, "staff/mistake.html", status=status, headers=headers, title=title, text=text)
-    return show(request, "mistake.html", status=status, headers=headers, title=title, text=text)
+    return _told(request, status, title, text, headers=headers)
+
+
+def _told(
+    request: Request,
+    status: int,
+    title: str,
+    text: str,
+    ways: tuple[tuple[str, str], ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Tell what went wrong, with the right status and ways to go on."""
+    return show(request, "mistake.html", status=status, headers=headers, title=title, text=text, ways=ways)

@@ -1,4 +1,8 @@
-"""WCAG 2.1 AA as far as a program can see it, in a real browser: phone and desktop, light and dark."""
+"""WCAG 2.1 AA as far as programs can see it, in a real browser: the smallest phone and a desktop, light and dark.
+
+axe-core with every rule it has switched on, best practices too, and what it doesn't look at: edges of fields, sizes of
+targets, the width of the page.
+"""
 
 # ruff: noqa: E501
 
@@ -8,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 from outreach.app import App
@@ -46,7 +51,7 @@ EXAMINE = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement;
-    if (!node.textContent.trim() || !element.checkVisibility() || element.closest(".unseen, .skip, .website, option")) continue;
+    if (!node.textContent.trim() || !element.checkVisibility() || element.closest(".unseen, .skip, .trap, option")) continue;
     const style = getComputedStyle(element);
     const size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && parseInt(style.fontWeight) >= 700);
@@ -56,7 +61,7 @@ EXAMINE = """() => {
   for (const field of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
     if (!field.labels.length) faults.push(`no label: ${field.name}`);
     const edge = contrast(rgb(getComputedStyle(field).borderColor), ground(field.parentElement));
-    if (edge < 3 && field.checkVisibility() && !field.closest(".website")) faults.push(`edge ${edge.toFixed(2)}: ${field.name}`);
+    if (edge < 3 && field.checkVisibility() && !field.closest(".trap")) faults.push(`edge ${edge.toFixed(2)}: ${field.name}`);
     for (const id of (field.getAttribute("aria-describedby") || "").split(" ").filter(Boolean))
       if (!document.getElementById(id)) faults.push(`described by nothing: ${id}`);
   }
@@ -75,13 +80,13 @@ EXAMINE = """() => {
   for (const one of document.querySelectorAll("a, button, summary"))
     if (!one.textContent.trim() && !one.getAttribute("aria-label")) faults.push(`no name: ${one.outerHTML.slice(0, 80)}`);
   for (const one of document.querySelectorAll("button, .button, select, input:not([type=hidden])"))
-    if (one.checkVisibility() && !one.closest(".website") && one.getBoundingClientRect().height < 43) faults.push(`small: ${one.outerHTML.slice(0, 80)}`);
-  if (document.documentElement.scrollWidth > innerWidth) faults.push(`wider than the screen: ${document.documentElement.scrollWidth}`);
+    if (one.checkVisibility() && !one.closest(".trap") && one.getBoundingClientRect().height < 43) faults.push(`small: ${one.outerHTML.slice(0, 80)}`);
+  if (document.documentElement.scrollWidth > innerWidth) faults.push(`wider than the screen: ${[...document.querySelectorAll("body *")].filter((one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 60))}`);
   return faults;
 }"""
 
 
-@pytest.fixture(params=[(360, "light"), (1280, "light"), (360, "dark"), (1280, "dark")], ids=str)
+@pytest.fixture(params=[(320, "light"), (1280, "light"), (320, "dark"), (1280, "dark")], ids=str)
 def tab(request: pytest.FixtureRequest, chromium: str, site: str, world: World, people: None) -> Iterator[Page]:
     width, scheme = request.param
     with sync_playwright() as playwright:
@@ -96,9 +101,16 @@ def faults_of(tab: Page, path: str) -> list[Any]:
     tab.on("console", lambda message: complaints.append(message.text))
     answer = tab.goto(path)
     assert answer is not None
-    assert answer.status < 500, path
     blocked = [text for text in complaints if "Content Security Policy" in text]
-    return [*tab.evaluate(EXAMINE), *blocked]
+    return [*faults_here(tab), *blocked]
+
+
+def faults_here(tab: Page) -> list[Any]:
+    """Return what our own look and axe-core find on the page that is shown; axe's own list of tags says nothing less."""
+    found = Axe().run(tab).response
+    assert len(found["passes"]) > 5, "axe-core looked at nothing"
+    axe = [f"axe {one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+    return [*tab.evaluate(EXAMINE), *axe]
 
 
 def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
@@ -116,8 +128,9 @@ def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
         )
         lead_page = app.links.lead(lead.id)
     pages = (
-        "/", "/diensten", "/diensten/groenonderhoud", "/diensten/verpakken", "/bedrijven/pakwerk", "/privacy",
-        "/toegankelijkheid", "/nergens", "/diensten/groenonderhoud/bedankt", app.links.opt_out(world.ann), lead_page,
+        "/", "/diensten", "/diensten?zoek=groen&provincie=40000", "/diensten?zoek=niets", "/diensten/groenonderhoud",
+        "/bedrijven/de-groene-hand", "/diensten/verpakken", "/bedrijven/pakwerk", "/privacy",
+        "/toegankelijkheid", "/nergens", "/diensten/vroeger", "/diensten/groenonderhoud/bedankt", app.links.opt_out(world.ann), lead_page,
     )  # fmt: skip
     assert {path: found for path in pages if (found := faults_of(tab, path))} == {}
 
@@ -125,19 +138,19 @@ def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
 def test_the_form_with_errors_is_accessible_and_the_keyboard_reaches_all_of_it(tab: Page) -> None:
     tab.goto("/diensten/groenonderhoud")
     tab.fill("#person", "Els")
-    tab.click("#contact button")
-    assert tab.evaluate(EXAMINE) == []
+    tab.click("#contact form button")
+    assert faults_here(tab) == []
     assert tab.title().startswith("Fout")
     assert tab.input_value("#person") == "Els"
-    tab.focus("#company_name")
+    tab.focus("#message")
     reached = []
-    for _ in range(8):
+    for _ in range(9):
         reached.append(tab.evaluate("document.activeElement.name || document.activeElement.tagName"))
         outline = tab.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", reached
         tab.keyboard.press("Tab")
     assert reached == [
-        "company_name", "enterprise_number", "person", "email", "phone", "message", "wanted_when", "BUTTON",
+        "message", "wanted_when", "enterprise_number", "company_name", "postcode", "person", "email", "phone", "BUTTON",
     ]  # fmt: skip
 
 

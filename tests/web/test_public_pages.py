@@ -46,13 +46,16 @@ def test_the_catalogue_is_searched_by_word_category_and_province(browser: TestCl
 
 def test_a_withdrawn_service_is_not_shown(browser: TestClient) -> None:
     assert "Vroeger" not in browser.get("/diensten").text
-    assert browser.get("/diensten/vroeger").status_code == 404
+    answer = browser.get("/diensten/vroeger")
+    assert answer.status_code == 410
+    assert "/diensten?categorie=wood" in answer.text, "who followed an old mail is led to the same kind of work"
 
 
 def test_a_service_that_takes_no_customers_has_no_form(browser: TestClient) -> None:
     page = browser.get("/diensten/verpakken").text
     assert "geen nieuwe klanten" in page
     assert "<form" not in page
+    assert "Neemt nu geen nieuwe klanten aan" in browser.get("/diensten").text
 
 
 @pytest.mark.parametrize("path", ["/nergens", "/diensten/nergens", "/bedrijven/0203201340", "/n/zzzzzzzzzzzx", "/l/x"])
