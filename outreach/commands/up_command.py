@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -48,7 +49,7 @@ def command(door: Door, inbox: bool) -> None:
         jobs.wake_relay(app)
         with scheduler.running(app, stop):
             _say_where(app)
-            _serve(app, listener)
+            _serve(app, listener, stop)
             click.echo("stopping: mails on the wire are finished first", err=True)
 
 
@@ -114,7 +115,18 @@ def _say_where(app: App) -> None:
     click.echo("stop with Ctrl-C")
 
 
-def _serve(app: App, listener: socket.socket) -> None:
+class _Server(uvicorn.Server):
+    """Ends also for a signal that came before uvicorn listened to any."""
+
+    def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._stop.is_set()
+
+
+def _serve(app: App, listener: socket.socket, stop: threading.Event) -> None:
     """Serve until SIGINT or SIGTERM; uvicorn hands the signal on to our own handler when it is done."""
     from outreach.web.site import create_site
 
@@ -127,4 +139,4 @@ def _serve(app: App, listener: socket.socket) -> None:
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, stop).run(sockets=[listener])
