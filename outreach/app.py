@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import select
 
 from outreach import database as databases
-from outreach import place
+from outreach import holding, place
 from outreach.database import Database, open_database
 from outreach.errors import Refusal
 from outreach.keys import Keys, keys_file, make_keys, read_keys, write_keys
@@ -34,6 +35,7 @@ class App:
     database: Database
     links: Links
     clock: Callable[[], datetime]
+    held: IO[str] | None = None  # says to others that the database is in use, while it is open
     simulated: bool = False  # mail goes to the built-in inbox; campaigns started now are marked as simulated
 
     @property
@@ -53,6 +55,8 @@ class App:
 
     def close(self) -> None:
         self.database.close()
+        if self.held is not None:
+            self.held.close()
 
 
 def find_project(start: Path | None = None) -> Path:
@@ -81,14 +85,26 @@ def open_app(project: Path | None = None, *, clock: Callable[[], datetime] = sys
     folder = _existing(project) if project else find_project()
     settings = load_settings(folder)
     database = open_database(settings.database.url, folder)
+    held = holding.hold(database)
+    try:
+        keys = _keys_of(folder, database, clock(), migrate=migrate)
+    except BaseException:
+        database.close()
+        if held is not None:
+            held.close()
+        raise
+    links = Links(settings.site.url, bytes.fromhex(keys.links))
+    return App(folder, settings, keys, database, links, clock, held)
+
+
+def _keys_of(folder: Path, database: Database, now: datetime, *, migrate: bool) -> Keys:
     keys = read_keys(folder)
     if migrate:
         databases.upgrade(database)
-        keys = _belonging(folder, keys, database, clock())
+        keys = _belonging(folder, keys, database, now)
     if keys is None:
         raise Refusal(f"{keys_file(folder)}: missing; run `outreach db upgrade` for a new project, else restore it")
-    links = Links(settings.site.url, bytes.fromhex(keys.links))
-    return App(folder, settings, keys, database, links, clock)
+    return keys
 
 
 def _belonging(folder: Path, keys: Keys | None, database: Database, now: datetime) -> Keys:

@@ -1,8 +1,7 @@
 """Backups: one tar file with the database, its keys, and a manifest that proves both came through whole.
 
-Keys travel with the database, since a database without its suppression key has forgotten every opt-out. A restored copy
-gets a new instance id in its folder, so that nothing is mailed from it until a person adopts it (`outreach db adopt`):
-what fell due since the backup may have gone out already.
+Keys travel with the database, since a database without its suppression key has forgotten every opt-out. How a backup
+is put in place: `restoring`.
 """
 
 from __future__ import annotations
@@ -11,22 +10,22 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import shutil
 import sqlite3
 import subprocess
 import tarfile
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, inspect, literal, select
+from sqlalchemy.exc import DatabaseError
 
 from outreach import __version__
 from outreach.database import Database, current_revision, latest_revision
 from outreach.errors import Refusal
-from outreach.keys import KEYS_FILE, Keys, read_keys, write_keys
+from outreach.keys import KEYS_FILE, Keys, read_keys
 from outreach.models import Campaign, Company, Contact, Enterprise, Lead, OutboxMail, Suppression, User
 
 MANIFEST = "manifest.json"
@@ -120,37 +119,28 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(member, io.BytesIO(data))
 
 
-def restore(file: Path, project: Path, database: Database, *, replace_existing: bool) -> Manifest:
-    """Put a backup in place of the project's database and keys.
-
-    Everything is checked before anything changes. Existing data is refused unless `replace_existing`; an SQLite file
-    that is replaced stays beside the new one as `….before-restore`.
-    """
-    if _holds_data(database) and not replace_existing:
-        raise Refusal("the database holds data: pass --replace to put the backup in its place")
-    with tempfile.TemporaryDirectory(dir=project) as folder:
-        manifest = _unpack(file, Path(folder))
-        if manifest.backend != database.engine.dialect.name:
-            raise Refusal(
-                f"{file}: a backup of {manifest.backend}, but database.url is {database.engine.dialect.name}: "
-                "set database.url to a database of that kind"
-            )
-        keys = _keys_of(Path(folder))
-        if database.is_sqlite:
-            _put_sqlite(database, Path(folder) / SQLITE_MEMBER)
-        else:
-            _put_postgres(database, Path(folder) / POSTGRES_MEMBER)
-    write_keys(project, replace(keys, instance_id=secrets.token_hex(16)))
-    return manifest
-
-
-def _holds_data(database: Database) -> bool:
+def holds_data(database: Database) -> bool:
+    """Tell whether anything would be lost with the database; one that cannot be read may hold data too."""
     if database.is_sqlite and not Path(database.engine.url.database or "").exists():
         return False
-    tables = set(inspect(database.engine).get_table_names())
-    with database.engine.connect() as connection:
-        held = (model for model in _PRECIOUS if model.__tablename__ in tables)
-        return any(connection.execute(select(literal(1)).select_from(model).limit(1)).first() for model in held)
+    try:
+        tables = set(inspect(database.engine).get_table_names())
+        with database.engine.connect() as connection:
+            held = (model for model in _PRECIOUS if model.__tablename__ in tables)
+            return any(connection.execute(select(literal(1)).select_from(model).limit(1)).first() for model in held)
+    except DatabaseError:
+        return True
+
+
+def unpack(file: Path, folder: Path, backend: str) -> tuple[Manifest, Keys]:
+    """Unpack a backup into a folder of its own and return what it says and its keys; Refusal if it isn't whole."""
+    manifest = _unpack(file, folder)
+    if manifest.backend != backend:
+        raise Refusal(
+            f"{file}: a backup of {manifest.backend}, but database.url is {backend}: "
+            "set database.url to a database of that kind"
+        )
+    return manifest, _keys_of(folder)
 
 
 def _unpack(file: Path, folder: Path) -> Manifest:
@@ -185,24 +175,8 @@ def _keys_of(folder: Path) -> Keys:
     return keys
 
 
-def _put_sqlite(database: Database, source: Path) -> None:
-    """Move the file in whole; the one it replaces is kept beside it, its log folded in first."""
-    target = Path(database.engine.url.database or "")
-    if target.exists():
-        with database.engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        database.close()
-        target.replace(target.with_name(target.name + ".before-restore"))
-    for suffix in ("-wal", "-shm"):
-        target.with_name(target.name + suffix).unlink(missing_ok=True)
-    shutil.move(source, target)
-    target.chmod(0o600)
-
-
-def _put_postgres(database: Database, source: Path) -> None:
-    """Restore in one transaction: a failure leaves the old tables."""
+def put_postgres(database: Database, folder: Path) -> None:
+    """Restore the dump in the folder in one transaction: a failure leaves the old tables."""
     arguments, environment = _postgres_arguments(database.engine.url)
     options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error"]
-    _run(["pg_restore", *options, *arguments, str(source)], environment)
+    _run(["pg_restore", *options, *arguments, str(folder / POSTGRES_MEMBER)], environment)

@@ -7,8 +7,10 @@ A writing transaction starts with BEGIN IMMEDIATE, since a read that turns into 
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from sqlalchemy.orm import Session
 from outreach.errors import Refusal
 
 BUSY_SECONDS = 60
+APPLICATION = "outreach"  # how PostgreSQL's list of connections names us
 # With 2 MB of cached pages (the default) a count over a million contacts takes twice as long; the mapping, which is
 # shared and holds no memory of its own, saves a quarter more.
 PRAGMAS = (
@@ -34,6 +37,10 @@ PRAGMAS = (
     "cache_size=-65536",
     "mmap_size=1073741824",
 )
+
+
+class DatabaseReplaced(Refusal):
+    """The SQLite file was replaced or removed under this process: what it would write now, nobody would ever read."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,58 @@ def open_database(url: str, folder: Path, *, busy_seconds: float = BUSY_SECONDS)
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(parsed.database or "outreach.db", folder, busy_seconds))
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=20, pool_pre_ping=True)
-        return Database(engine)
+        url_of_driver = parsed.set(drivername="postgresql+psycopg")
+        named = {"application_name": own_name()}
+        return Database(create_engine(url_of_driver, pool_size=20, pool_pre_ping=True, connect_args=named))
     raise Refusal(f"database.url {url!r}: only sqlite:/// and postgresql:// are known")
+
+
+def own_name() -> str:
+    """Return how this process is called in PostgreSQL's list of connections, which keeps 63 bytes."""
+    return f"{APPLICATION} {socket.gethostname()[:40]}:{os.getpid()}"
+
+
+class _SameFile:
+    """Knows which file this process opened first, and refuses to go on in another, or in one that is gone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode: int | None = None
+
+    def make(self) -> None:
+        """Make the file so that only this user reads it; SQLite gives its log and its index the same mode."""
+        if self._inode is not None:
+            self.check()  # else SQLite would make a new, empty one
+            return
+        # Where it can't be made, SQLite says so itself, and better.
+        with suppress(OSError):
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+
+    def remember(self) -> None:
+        if self._inode is None:
+            self._inode = self._path.stat().st_ino
+
+    def check(self) -> None:
+        try:
+            same = self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise DatabaseReplaced(
+                f"{self._path}: the database was replaced or removed while this process ran, so it stops here: "
+                "stop the process and start it again"
+            )
 
 
 def _open_sqlite(path: str, folder: Path, busy_seconds: float) -> Engine:
     engine = create_engine(
         f"sqlite:///{folder / path}", connect_args={"timeout": busy_seconds, "check_same_thread": False}
     )
+    file = _SameFile(folder / path)
+
+    @event.listens_for(engine, "do_connect")
+    def make(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
+        file.make()
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
@@ -92,9 +142,11 @@ def _open_sqlite(path: str, folder: Path, busy_seconds: float) -> Engine:
         for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        file.remember()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        file.check()
         kind = connection.get_execution_options().get("outreach_begin", "DEFERRED")
         connection.exec_driver_sql(f"BEGIN {kind}")
 
@@ -125,12 +177,18 @@ def current_revision(database: Database) -> str | None:
         raise Refusal(f"the database {place} cannot be opened: {error.orig}") from error
 
 
+def refuse_unknown(revision: str) -> None:
+    """Refuse a revision that only a newer version of the code can know."""
+    known = {script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()}
+    if revision not in known:
+        raise Refusal(f"the database is at revision {revision}, newer than this version of outreach: upgrade outreach")
+
+
 def upgrade(database: Database) -> bool:
     """Bring the tables up to date in one transaction; return whether anything changed."""
     before = current_revision(database)
-    known = {script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()}
-    if before is not None and before not in known:
-        raise Refusal(f"the database is at revision {before}, newer than this version of outreach: upgrade outreach")
+    if before is not None:
+        refuse_unknown(before)
     if before == latest_revision():
         return False
     engine = database.engine.execution_options(outreach_begin="IMMEDIATE")

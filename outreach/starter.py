@@ -39,6 +39,17 @@ days = 30                     # … within so many days
 
 SHIPPED = ("templates", "segments")
 
+# What holds people's data or our keys, and so belongs in no repository.
+PRIVATE = """\
+.state/
+*.db
+*.db-*
+*.before-restore*
+*.backup
+*.rejects*.csv
+preview/
+"""
+
 
 def shipped_folder() -> Path:
     """Return where templates and segments were installed: the checkout, else the environment's share folder."""
@@ -62,6 +73,6 @@ def make_project(folder: Path) -> list[Path]:
         shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     for name in ("campaigns", "pictures"):
         (folder / name).mkdir(exist_ok=True)
-    (folder / ".gitignore").write_text(".state/\n*.db\n*.db-*\n*.backup\n")
+    (folder / ".gitignore").write_text(PRIVATE)
     (folder / FILE_NAME).write_text(SETTINGS)
     return [folder / name for name in (FILE_NAME, *SHIPPED, "campaigns", "pictures")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def write(
         try:
             if path.exists() and path.read_bytes() == text:
                 return path  # the same rows refused again: nothing would be lost, nothing is new
-            with path.open("xb") as file:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(text)
         except FileExistsError:
             number += 1

@@ -9,12 +9,16 @@ import click
 from sqlalchemy import select
 
 from outreach import backup as backups
-from outreach import place
-from outreach.app import find_project
-from outreach.commands.door import Door, actor, json_option, print_json
+from outreach import place, restoring
+from outreach.app import find_project, system_clock
+from outreach.audience.wishes import CarriedOver
+from outreach.commands.door import Door, actor, counted, json_option, local, print_json
 from outreach.database import current_revision, latest_revision, open_database, upgrade
 from outreach.models import Installation
+from outreach.restoring import Restored
 from outreach.settings import load_settings
+
+SHOWN_AT_MOST = 20
 
 
 @click.group()
@@ -65,18 +69,97 @@ def backup(door: Door, file: Path | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def restore(door: Door, file: Path, replace: bool, as_json: bool) -> None:
-    """Put a backup in place. Nothing is mailed from it until `outreach db adopt`."""
+    """Put a backup in place. Nothing is mailed from it until `outreach db adopt`.
+
+    Opt-outs, withdrawn consents, erasures and people's own choices that the replaced database knows and the backup
+    doesn't are carried over. Stop `outreach up` and workers first.
+    """
     folder = door.project or find_project()
     database = open_database(load_settings(folder).database.url, folder)
-    manifest = backups.restore(file, folder, database, replace_existing=replace)
-    database.close()
-    with door.open():  # upgrades an older backup, and proves that keys and database fit
+    try:
+        restored = restoring.restore(
+            file, folder, database, replace_existing=replace, actor=actor(), now=system_clock()
+        )
+    finally:
+        database.close()
+    with door.open():  # proves that keys and database fit
         pass
     if as_json:
-        print_json({"file": file, "made_at": manifest.made_at, "revision": manifest.revision, "adopted": False})
-        return
-    made = datetime.fromisoformat(manifest.made_at)
-    click.echo(f"restored the backup of {made:%Y-%m-%d %H:%M} UTC; campaigns are held until you say: outreach db adopt")
+        _print_restored_json(file, restored)
+    else:
+        _print_restored(restored)
+
+
+def _print_restored_json(file: Path, restored: Restored) -> None:
+    manifest = restored.manifest
+    print_json(
+        {
+            "file": file,
+            "made_at": manifest.made_at,
+            "revision": manifest.revision,
+            "adopted": False,
+            "carried_over": restored.carried,
+            "not_carried_over": restored.unread,
+            "replaced_file": restored.kept,
+        }
+    )
+
+
+def _print_restored(restored: Restored) -> None:
+    made = datetime.fromisoformat(restored.manifest.made_at)
+    click.echo(f"restored the backup of {local(made)}; campaigns are held until you say: outreach db adopt")
+    if restored.unread:
+        click.echo(
+            f"WARNING: nothing was carried over from the replaced database: {restored.unread}. Whoever opted out, "
+            "withdrew a consent or was erased since the backup is mailed again unless you enter it anew "
+            "(`outreach import suppressions`, `outreach contact suppress` or `erase`)",
+            err=True,
+        )
+    if restored.carried is not None:
+        for line in _carried_lines(restored.carried):
+            click.echo(line)
+    if restored.kept:
+        click.echo(
+            f"{restored.kept}: the replaced database, with all its people, those erased since too. "
+            "Look up there what you still need, then delete it: outreach db discard"
+        )
+
+
+def _carried_lines(carried: CarriedOver) -> list[str]:
+    if not carried.anything:
+        return ["nobody opted out, withdrew, chose or was erased since that backup"]
+    counts = (
+        counted(carried.suppressions, "suppression"),
+        counted(carried.erasures, "erasure"),
+        counted(carried.withdrawn_bases, "withdrawn legal basis", "withdrawn legal bases"),
+        counted(carried.withdrawn_tracking_consents, "withdrawn tracking consent"),
+        counted(carried.choices, "choice of people's own", "choices of people's own"),
+    )
+    lines = [f"carried over from the replaced database: {', '.join(counts)}"]
+    lines += [f"  stays suppressed: {address}" for address in carried.addresses[:SHOWN_AT_MOST]]
+    if (more := len(carried.addresses) - SHOWN_AT_MOST) > 0:
+        lines.append(f"  … and {more:,} more (--json names all)")
+    return lines
+
+
+@command.command()
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+@click.pass_obj
+def discard(door: Door, yes: bool, as_json: bool) -> None:
+    """Delete the databases that restores replaced (….before-restore): they hold people who were erased since."""
+    folder = door.project or find_project()
+    database = open_database(load_settings(folder).database.url, folder)
+    files = restoring.replaced_files(database)
+    database.close()
+    if files and not yes:
+        click.confirm(f"Delete {', '.join(file.name for file in files)} for good?", abort=True, err=True)
+    for file in files:
+        file.unlink()
+    if as_json:
+        print_json({"deleted": files})
+    else:
+        click.echo("\n".join(f"deleted {file}" for file in files) or "there is none")
 
 
 @command.command()

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 
 from outreach.app import App
-from outreach.database import open_database
+from outreach.database import DatabaseReplaced, open_database
 from outreach.errors import NotFound, Refusal
 from outreach.web import hit_book
 from outreach.web.door import Explained
@@ -119,6 +119,11 @@ def _explain_mistakes(site: FastAPI, https: bool) -> None:
     @site.exception_handler(NotFound)
     def not_found(request: Request, error: NotFound) -> Response:
         return _mistake(request, 404)
+
+    @site.exception_handler(DatabaseReplaced)
+    def replaced(request: Request, error: DatabaseReplaced) -> Response:
+        log.error("%s", error)
+        return _mistake(request, 503)
 
     @site.exception_handler(Refusal)
     def refusal(request: Request, error: Refusal) -> Response:
