@@ -97,13 +97,13 @@ def edit(
 def copy(
     session: Session, campaign: Campaign, name: str, *, sending: SendingSettings, by: str, now: datetime
 ) -> Campaign:
-    """Make a draft with the texts of another campaign and no time."""
+    """Make a draft with the texts of another campaign and no time: a real one, also where that was a simulation."""
     data = {**campaign.spec, "name": name, "send_at": None}
     try:
         spec = CampaignSpec.from_json(data)
     except ValueError:
         raise Refusal(f"{name!r} is no campaign name: small letters and digits, with '-' between words") from None
-    made = create(session, spec, sending=sending, by=by, now=now, simulated=campaign.simulated)
+    made = create(session, spec, sending=sending, by=by, now=now)
     record(session, made, by, now, "copied", f"from {campaign.name}")
     return made
 
@@ -214,7 +214,8 @@ def resume(
 def cancel(session: Session, campaign: Campaign, *, by: str, now: datetime) -> int:
     """Stop a campaign for good and return how many mails will not go; what is on the wire is finished."""
     open_states = tuple(state for state in S if state not in (S.SENT, S.CANCELLED))
-    _move(session, campaign, "cancelled", open_states, S.CANCELLED, finished_at=now, pause_kind=None)
+    waits: dict[str, Any] = {"pause_kind": None, "pause_reason": None, "pause_facts": null()}
+    _move(session, campaign, "cancelled", open_states, S.CANCELLED, finished_at=now, **waits)
     _void(session, campaign, now, f"cancelled by {by}") if campaign.frozen_at is None else None
     stopped = stop_waiting(session, campaign.id, now)
     record(session, campaign, by, now, "cancelled", f"{stopped} mails not sent")

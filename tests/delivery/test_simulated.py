@@ -13,7 +13,8 @@ from sqlalchemy import select
 from outreach import jobs
 from outreach.app import App
 from outreach.audience.eligibility import mailed_since
-from outreach.campaigns import life
+from outreach.campaigns import life, reviewing
+from outreach.campaigns.spec import CampaignSpec
 from outreach.catalogue import matching
 from outreach.models import Campaign, CampaignStatus, Delivery
 from outreach.models.audience import Contact
@@ -74,3 +75,31 @@ def test_a_real_campaign_is_left_alone_by_the_inbox(both: App, clock: Any) -> No
         assert found(both, campaign_id).status is CampaignStatus.SENDING
         assert jobs.run_due(with_relay(both, port=relay.port)).sending.sent == 6
     assert found(both, campaign_id).simulated is False
+
+
+def test_a_copy_of_a_simulated_campaign_is_sent_for_real(both: App, clock: Any) -> None:
+    """What the docs promise: try it out with `up --inbox`, then send the copy to the same people."""
+    campaign_id = scheduled(both, clock)
+    with Relay() as mailbox:
+        assert jobs.run_due(inbox(both, mailbox.port)).sending.sent == 6
+    with both.database.writing() as session:
+        tried = session.get_one(Campaign, campaign_id)
+        assert tried.simulated
+        copy = life.copy(session, tried, "echt", sending=both.settings.sending, by=world.AUTHOR, now=both.now())
+        again = CampaignSpec.from_json({**copy.spec, "send_at": "2026-12-02 10:00"})
+        life.edit(session, copy, again, sending=both.settings.sending, by=world.AUTHOR, now=both.now())
+        sources = world.sources_of(both)
+        reviewing.submit(session, copy, sources=sources, by=world.AUTHOR, now=both.now())
+        reviewing.approve(session, copy, sources=sources, by=world.COLLEAGUE, now=both.now())
+        life.schedule(session, copy, by=world.COLLEAGUE, now=both.now())
+        assert copy.send_at is not None
+        clock.at = copy.send_at
+        copy_id = copy.id
+    clock.move(seconds=20)
+    with Relay() as relay:
+        assert jobs.run_due(with_relay(both, port=relay.port)).sending.sent == 6
+        assert len(relay.received) == 6
+    sent = found(both, copy_id)
+    assert (sent.status, sent.simulated) == (CampaignStatus.SENT, False)
+    with both.database.reading() as session:
+        assert len(session.scalars(select(Delivery.id).where(mailed_since(None))).all()) == 6
