@@ -208,13 +208,18 @@ def read_spec(path: Path) -> CampaignSpec:
     return validate(CampaignSpec, read_yaml(path))
 
 
-def write_spec(spec: CampaignSpec, path: Path) -> None:
-    """Write a campaign as a file that `read_spec` reads as the same; an existing file is left alone."""
+def file_text(spec: CampaignSpec) -> str:
+    """Return a campaign as the text of a file that `read_spec` reads as the same."""
     data = spec.model_dump(mode="json", exclude_defaults=True)
-    text = yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
+    text: str = yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
+    return text
+
+
+def write_spec(spec: CampaignSpec, path: Path) -> None:
+    """Write a campaign as a file; an existing file is left alone."""
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            file.write(file_text(spec))
     except FileExistsError:
         raise Refusal(f"{path}: exists already; name another file") from None
     except OSError as error:

@@ -13,10 +13,11 @@ from outreach.audience.contacts import checked_address
 from outreach.campaigns import checking, life, previewing, progress, reviewing
 from outreach.campaigns.progress import Outcome
 from outreach.campaigns.sources import Sources
-from outreach.campaigns.spec import CampaignSpec, read_spec, write_spec
+from outreach.campaigns.spec import CampaignSpec, file_text, read_spec, write_spec
 from outreach.commands.acting import approver, as_option, person, terminal
 from outreach.commands.campaign_output import (
     checked_data,
+    plain,
     print_checked,
     print_progress,
     print_step,
@@ -63,11 +64,17 @@ def show(door: Door, name: str, as_json: bool) -> None:
     with door.open() as app, app.database.reading() as session:
         campaign = life.find(session, name)
         changes = life.history(session, campaign)
+        approval = life.live_approval(session, campaign.id)
+    approved = {
+        "approved_by": approval.approved_by if approval else None,
+        "approved_at": approval.approved_at if approval else None,
+    }
     if as_json:
         history = [{"at": c.at, "by": c.actor, "action": c.action, "detail": c.detail} for c in changes]
-        print_json({**summary(campaign), "spec": campaign.spec, "history": history})
+        print_json({**summary(campaign), **approved, "spec": campaign.spec, "history": history})
         return
-    print_table(("campaign", campaign.name), told(campaign))
+    print_table(("campaign", campaign.name), told({**summary(campaign), **approved}))
+    click.echo("\n".join(plain(line) for line in file_text(CampaignSpec.from_json(campaign.spec)).splitlines()))
     print_table(("when", "who", "what", ""), [(life.shown_time(c.at), c.actor, c.action, c.detail) for c in changes])
 
 

@@ -42,9 +42,9 @@ def summary(campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def told(campaign: Campaign) -> list[tuple[str, Any]]:
-    """Return the same as rows for people."""
-    rows = [(key, value) for key, value in summary(campaign).items() if value]
+def told(facts: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return a summary as rows for people."""
+    rows = [(key, value) for key, value in facts.items() if value]
     return [(key, shown_time(value) if isinstance(value, datetime) else value) for key, value in rows]
 
 

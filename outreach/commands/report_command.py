@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from outreach.commands.door import Door, json_option, print_json, print_table
+from outreach.commands.door import Door, json_option, local, print_json, print_table
 from outreach.reports import exports, tables
 from outreach.reports.campaigns import CampaignsReport, report
 from outreach.reports.clicks import ClickRow
@@ -46,7 +46,7 @@ def _print(figures: CampaignsReport) -> None:
     if figures.simulated:
         click.echo(tables.SIMULATED)
     for each in figures.campaigns:
-        frozen = f", audience frozen {each.frozen_at:%Y-%m-%d %H:%M} UTC" if each.frozen_at else ""
+        frozen = f", audience frozen {local(each.frozen_at)}" if each.frozen_at else ": not sent yet"
         click.echo(f"{each.name}: {each.title} ({each.status}{frozen}){' SIMULATED' if each.simulated else ''}")
     for sheet in tables.side_by_side(figures):
         print_table(sheet.header, sheet.rows, title=sheet.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -292,3 +293,29 @@ def test_every_command_tells_what_it_does(cli: Callable[..., Any]) -> None:
         for name, command in group.commands.items():
             assert command.help, name
             assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option)), name
+
+
+def test_show_tells_the_subject_the_texts_the_spotlights_and_who_approved(
+    do: Callable[..., Any], cli: Callable[..., Any], filled: Path
+) -> None:
+    do("campaign", "new", "maart.yaml")
+    assert cli("report", "campaign", "maart").out.startswith("maart: Werk dat past (draft: not sent yet)")
+    do("campaign", "submit", "maart", "--as", "ann@federatie.example")
+    do("campaign", "approve", "maart", "--as", "carl@federatie.example")
+    said = cli("campaign", "show", "maart").out
+    assert "subject: Werk dat past bij uw bedrijf" in said
+    assert "Dag, [lees meer](https://federatie.example/over)." in said
+    assert "title: In uw buurt" in said
+    assert re.search(r"approved_by *│ carl@federatie.example", said)
+    assert json.loads(cli("campaign", "show", "maart", "--json").out)["approved_by"] == "carl@federatie.example"
+
+
+def test_a_cancelled_campaign_waits_for_nothing(do: Callable[..., Any], cli: Callable[..., Any]) -> None:
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "submit", "maart", "--as", "ann@federatie.example")
+    do("campaign", "approve", "maart", "--as", "carl@federatie.example")
+    do("campaign", "schedule", "maart", "--as", "carl@federatie.example")
+    do("campaign", "pause", "maart")
+    assert "waits because" in cli("campaign", "status", "maart").out
+    do("campaign", "cancel", "maart")
+    assert "waits because" not in cli("campaign", "status", "maart").out
