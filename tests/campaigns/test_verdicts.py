@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
@@ -14,7 +16,7 @@ from knocks.judging import judge, only, put_mails, score
 from knocks.mails import Mail
 from sqlalchemy import select, update
 
-from outreach import jobs
+from outreach import jobs, scheduler
 from outreach.app import App
 from outreach.campaigns import hits, verdicts
 from outreach.models import Hit, HitKind
@@ -94,6 +96,17 @@ def test_classifying_twice_is_once_and_mends_what_older_rules_said(
     again = cli("hits", "classify")
     assert "0 verdicts changed" in again.out
     assert "4 scanner" in again.out
+
+
+def test_the_clock_judges_hits_by_itself(app: App) -> None:
+    codes = one_mail(app)
+    for number in range(4):
+        knock(app, codes[number], NOW + timedelta(seconds=number * 0.2))
+    with scheduler.running(app, threading.Event()):
+        end = time.monotonic() + 30
+        while time.monotonic() < end and {hit.kind for hit in kept(app)} != {HitKind.SCANNER}:
+            time.sleep(0.05)
+    assert {hit.kind for hit in kept(app)} == {HitKind.SCANNER}
 
 
 def test_a_campaign_too_small_for_cohorts_is_judged_too(both: App) -> None:
