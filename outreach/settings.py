@@ -221,6 +221,13 @@ class SubscribingSettings(Section):
         return self
 
 
+class CheckingSettings(Section):
+    programs: list[Line] = Field(
+        [], description="Mail programs of the readers, as caniemail names them; empty = those usual in Belgian offices"
+    )
+    spamassassin: bool = Field(True, description="Ask SpamAssassin too, where it is installed")
+
+
 class ImportSettings(Section):
     nace_version: Literal[2008, 2025] = Field(2025, description="Version of a code that exists in both and says none")
 
@@ -238,6 +245,7 @@ class Settings(Section):
     tracking: TrackingSettings = TrackingSettings()
     leads: LeadSettings = LeadSettings()
     subscribing: SubscribingSettings = SubscribingSettings()
+    checking: CheckingSettings = CheckingSettings()
     imports: ImportSettings = ImportSettings()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -28,7 +28,7 @@ from outreach.catalogue import matching
 from outreach.catalogue.matching import Cell, TooFewServices
 from outreach.emails import checking as mails
 from outreach.emails.assembly import Headers, Mailbox, assemble, message_id
-from outreach.emails.rendering import Renderer
+from outreach.emails.model import greeting_for
 from outreach.errors import Refusal
 from outreach.links import Links
 from outreach.models import Campaign
@@ -105,7 +105,7 @@ def examine(session: Session, campaign: Campaign | CampaignSpec, *, sources: Sou
     if frozen is not None and plan is not None:
         warnings += _texts(frozen)
         warnings += _thin(spec, plan)
-        for found, severe in _mails(frozen, plan, sources.links, now):
+        for found, severe in _mails(frozen, plan, sources, now):
             (reasons if severe else warnings).append(found)
     return Checked(
         name=spec.name,
@@ -210,21 +210,28 @@ def _texts(frozen: Frozen) -> Iterator[Reason]:
             yield from (Reason("text", str(finding)) for finding in mails.text_findings(name, text))
 
 
-def _mails(frozen: Frozen, plan: Plan, links: Links, now: datetime) -> Iterator[tuple[Reason, bool]]:
+def _mails(frozen: Frozen, plan: Plan, sources: Sources, now: datetime) -> Iterator[tuple[Reason, bool]]:
     """Render the mails of the largest cohorts and yield what is wrong with them, and whether that keeps them back."""
-    renderer = Renderer(frozen.template)
-    fields = sample_fields(frozen.spec.language, links)
-    for cells, content in _samples(frozen, plan):
+    links = sources.links
+    checker = mails.Checker(frozen.template, sources.settings.checking.programs)
+    named = sample_fields(frozen.spec.language, links)
+    greeting = greeting_for("", "", "role", frozen.spec.language)
+    nameless = replace(named, greeting=greeting, first_name="", last_name="")
+    found = list(checker.source)
+    for number, (cells, content) in enumerate(_samples(frozen, plan)):
         try:
             model = preview_model(frozen, cells, content, links)
-            rendered = renderer.render(model, fields)
-            head = _sample_headers(frozen, fields.unsubscribe_url, links, now)
-            assemble(head, rendered, attachments(frozen, links))
+            # The first mail with a name, the next without: a template may make something else of it.
+            rendered, faults = checker.tried(model, nameless if number else named)
+            found += faults
+            if rendered is not None:
+                head = _sample_headers(frozen, named.unsubscribe_url, links, now)
+                assemble(head, rendered, attachments(frozen, links))
         except Refusal as refusal:
             yield Reason("mail", str(refusal)), True
-            continue
-        for finding in mails.findings(frozen.template, model, rendered, fields):
-            yield Reason("mail", str(finding)), finding.severity is mails.Severity.ERROR
+    for one in mails.ordered(found):
+        if one.severity is not mails.Severity.HINT:
+            yield Reason("mail", str(one)), one.severity is mails.Severity.ERROR
 
 
 def _samples(frozen: Frozen, plan: Plan) -> list[tuple[tuple[Cell, ...], Content]]:

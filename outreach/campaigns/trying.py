@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from markupsafe import Markup
 
 from outreach.campaigns.composing import sample_fields
-from outreach.emails.checking import Finding, Severity, findings
+from outreach.emails.assembly import Headers, Mailbox, assemble, message_id
+from outreach.emails.checking import Checker, Finding, ordered
+from outreach.emails.checking.spam import spam_findings
 from outreach.emails.model import (
     BlockView,
     EventView,
@@ -18,9 +22,9 @@ from outreach.emails.model import (
     Sender,
     SpotlightView,
 )
-from outreach.emails.rendering import Rendered, Renderer, RenderError
+from outreach.emails.rendering import Rendered
 from outreach.emails.templates import TemplateSource
-from outreach.links import Links
+from outreach.links import NOBODY, Links
 
 _SENDER = Sender(
     "Federatie Voorbeeld",
@@ -32,13 +36,50 @@ _SENDER = Sender(
 _TEXT = "Een ploeg van zes onderhoudt het groen rond uw gebouwen, het hele jaar door."
 
 
-def try_template(template: TemplateSource, links: Links) -> tuple[Rendered | None, list[Finding]]:
-    """Render a template with invented content; return its fullest mail, if it can be made, and what is wrong."""
-    renderer, fields = Renderer(template), sample_fields("nl", links)
-    full, found = _tried(renderer, full_model(links), fields)
-    for model in (sparse_model(links), replace(full_model(links), language="en")):
-        found += _tried(renderer, model, fields)[1]
-    return full, list(dict.fromkeys(found))
+def try_template(
+    template: TemplateSource, links: Links, programs: Sequence[str] = (), *, spam: bool = False
+) -> tuple[Rendered | None, list[Finding]]:
+    """Render a template with invented content; return its fullest mail, if it can be made, and what is wrong.
+
+    `programs` are the readers' mail programs (empty: the usual ones); with `spam`, SpamAssassin is asked too.
+    """
+    checker, named = Checker(template, programs), sample_fields("nl", links)
+    full, found = checker.tried(full_model(links), named)
+    found = [*checker.source, *found]
+    for model, fields in _other_cases(links):
+        found += [
+            one for one in checker.tried(model, fields)[1] if model.language == "nl" or one.code != "language-read"
+        ]
+    if spam and full is not None:
+        found += spam_findings(_message(full, links), template.file("body.mjml"))
+    return full, ordered(found)
+
+
+def _other_cases(links: Links) -> Iterator[tuple[MailModel, MergeFields]]:
+    """Yield what else a template must stand: nothing but the least, no name, the longest values, another language."""
+    full, named = full_model(links), sample_fields("nl", links)
+    nameless = replace(named, greeting="Beste mevrouw, meneer", first_name="", last_name="")
+    longest = replace(
+        named, greeting=f"Beste {'Maximiliaan ' * 3}".strip(), company="Vereniging van Belangrijke Ondernemingen " * 3
+    )
+    untitled = tuple(replace(block, title="") for block in full.blocks)
+    long_title = f"{full.title} en voor elk ander in uw straat"
+    yield sparse_model(links), nameless
+    yield replace(full, language="en", title=long_title, blocks=untitled), longest
+
+
+def _message(rendered: Rendered, links: Links) -> bytes:
+    """Write a mail as it would go out, to nobody."""
+    head = Headers(
+        sender=Mailbox(_SENDER.email, _SENDER.name),
+        recipient=Mailbox(_SENDER.email),
+        date=datetime.now(UTC),
+        message_id=message_id("check", rendered.subject, "federatie.example", links.key),
+        list_id="nieuws.federatie.example",
+        unsubscribe_url=links.opt_out(NOBODY),
+        bulk=True,
+    )
+    return assemble(head, rendered)
 
 
 def full_model(links: Links) -> MailModel:
@@ -123,12 +164,3 @@ def _spotlight(number: int, links: Links) -> SpotlightView:
         share_reason="werkt in Oost-Vlaanderen" if number < 3 else "",
         named=f"Groenonderhoud & tuinaanleg {number}",
     )
-
-
-def _tried(renderer: Renderer, model: MailModel, fields: MergeFields) -> tuple[Rendered | None, list[Finding]]:
-    try:
-        rendered = renderer.render(model, fields)
-    except RenderError as error:
-        where, _, what = str(error).partition(": ")
-        return None, [Finding(Severity.ERROR, where, what, "")]
-    return rendered, findings(renderer.template, model, rendered, fields)

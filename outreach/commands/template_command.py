@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +40,18 @@ def list_(door: Door, as_json: bool) -> None:
 @click.pass_obj
 @click.pass_context
 def check(ctx: click.Context, door: Door, names: tuple[str, ...], as_json: bool) -> None:
-    """Try templates (default: all) on invented content and say what is wrong with them."""
+    """Read templates (default: all), try them on invented content, and say what is wrong and how to mend it."""
     with door.open() as app:
         chosen = names or tuple(templates.available(app.templates))
         found = {name: _findings(app, name) for name in chosen}
     failed = any(finding.severity is Severity.ERROR for findings in found.values() for finding in findings)
     if as_json:
-        print_json({name: [asdict(finding) for finding in findings] for name, findings in found.items()})
+        print_json({name: [finding.as_data() for finding in findings] for name, findings in found.items()})
         ctx.exit(1 if failed else 0)
     for name, findings in found.items():
         for finding in findings:
-            click.echo(plain(f"{finding.severity.value}: {finding}"))
+            why = f" [{finding.why}]" if finding.why else ""
+            click.echo(plain(f"{finding.severity.value}: {finding}{why} ({finding.code})"))
         if not any(finding.severity is Severity.ERROR for finding in findings):
             click.echo(f"{name}: nothing keeps it from being used")
     ctx.exit(1 if failed else 0)
@@ -80,8 +80,10 @@ def _described(app: App, name: str) -> dict[str, Any]:
 
 
 def _findings(app: App, name: str) -> list[Finding]:
+    settings = app.settings.checking
     try:
-        return try_template(templates.load(app.templates, name), app.links)[1]
+        source = templates.read(app.templates, name)
     except FileRefused as refused:
         places = ((f"{c.file}:{c.line}" if c.line else str(c.file), c.text) for c in refused.complaints)
-        return [Finding(Severity.ERROR, place, text, "") for place, text in places]
+        return [Finding(Severity.ERROR, place, text, "", "template-toml") for place, text in places]
+    return try_template(source, app.links, settings.programs, spam=settings.spamassassin)[1]

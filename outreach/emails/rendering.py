@@ -56,6 +56,10 @@ class Renderer:
         everything = values | fields.chosen(DECLARABLE)
         return Rendered(self._subject(model, everything), self._page(values), self._plain(values))
 
+    def page(self, model: MailModel, fields: MergeFields) -> str:
+        """Render the HTML of one recipient's mail alone."""
+        return self._page(self._values(model, fields))
+
     def _values(self, model: MailModel, fields: MergeFields) -> dict[str, Any]:
         kept = self._kept
         if kept is None or kept[0] is not model:

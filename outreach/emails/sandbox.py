@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +40,12 @@ _TESTS = "defined undefined none string number mapping sequence iterable even od
 _TEXT_METHODS = {"lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip", "startswith", "endswith"}
 _URL_ATTRIBUTES = {"href", "src", "background-url", "action"}
 _REFUSED_NODES = (nodes.ScopedEvalContextModifier, nodes.EvalContextModifier)
+
+
+# Compiled texts: code knows no environment and holds no value. Few and small, so that they can't fill the memory.
+_KEPT, _KEPT_SOURCE = 256, 16 * 1024
+_COMPILED: dict[tuple[object, ...], tuple[Any, int]] = {}
+_COMPILING = threading.Lock()
 
 
 class TemplateEnvironment(ImmutableSandboxedEnvironment):
@@ -123,6 +130,29 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
         if not all(isinstance(side, (int, float)) and abs(side) < 1e9 for side in (left, right)) or operator == "**":
             raise SecurityError(f"'{operator}' is for small numbers only; join texts with '~'")
         return super().call_binop(context, operator, left, right)
+
+    def compile(
+        self,
+        source: str | nodes.Template,
+        name: str | None = None,
+        filename: str | None = None,
+        raw: bool = False,
+        defer_init: bool = False,
+    ) -> Any:
+        """Compile a text once for all environments of a kind: checking and previewing make many of them."""
+        if not isinstance(source, str) or raw or len(source) > _KEPT_SOURCE:
+            return super().compile(source, name, filename, raw, defer_init)  # type: ignore[call-overload]
+        key = (source, name, filename, self.autoescape, self.mark, defer_init)
+        with _COMPILING:
+            kept = _COMPILED.get(key)
+        if kept is None:
+            kept = super().compile(source, name, filename, raw, defer_init), self.costs[name or ""]
+            with _COMPILING:
+                if len(_COMPILED) >= _KEPT:
+                    _COMPILED.clear()
+                _COMPILED[key] = kept
+        code, self.costs[name or ""] = kept
+        return code
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         if len(source) > MAX_SOURCE:

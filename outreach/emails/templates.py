@@ -7,7 +7,9 @@ A template is a folder with `template.toml`, `body.mjml` and `body.txt`; pieces 
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -31,6 +33,8 @@ _DUTCH = {
     **{"bedrijf": "company", "firma": "company", "onderneming": "company", "aanhef": "greeting"},
 }
 PARTS = "_parts"
+MAX_PARTS = 200
+MAX_FILE = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -85,25 +89,37 @@ def available(folder: Path) -> list[str]:
 
 def load(folder: Path, name: str) -> TemplateSource:
     """Read and check a template; every fault found is told at once, with file and line."""
+    source = read(folder, name)
+    complaints = faults(source)
+    if complaints:
+        raise FileRefused(complaints)
+    return source
+
+
+def read(folder: Path, name: str) -> TemplateSource:
+    """Read a template as it is, faults in its texts included."""
     if not _NAME.match(name) or name not in available(folder):
         known = ", ".join(available(folder)) or "none; a template is a folder with a template.toml"
         raise NotFound(f"{folder}/{name}: no such template; there are: {known}")
-    settings = _settings(folder / name / "template.toml")
-    source = TemplateSource(
+    settings = _settings(folder / name / "template.toml", folder)
+    return TemplateSource(
         name=name,
         title=settings["title"],
         description=settings.get("description", ""),
         subject=settings["subject"],
         fields=tuple(settings.get("fields", [])),
         needs=tuple(settings.get("needs", [])),
-        body_mjml=_read(folder / name / "body.mjml"),
-        body_txt=_read(folder / name / "body.txt"),
-        parts={f"{PARTS}/{path.name}": _read(path) for path in sorted((folder / PARTS).glob("*.*")) if path.is_file()},
+        body_mjml=_read(folder / name / "body.mjml", folder),
+        body_txt=_read(folder / name / "body.txt", folder),
+        parts={f"{PARTS}/{path.name}": _read(path, folder) for path in _parts(folder)},
     )
-    complaints = faults(source)
-    if complaints:
-        raise FileRefused(complaints)
-    return source
+
+
+def _parts(folder: Path) -> list[Path]:
+    found = [path for path in sorted((folder / PARTS).glob("*.*")) if not path.is_dir()]
+    if len(found) > MAX_PARTS:
+        raise Refusal(f"{folder / PARTS}: {len(found)} files are too many; keep at most {MAX_PARTS}")
+    return found
 
 
 def faults(source: TemplateSource) -> list[Complaint]:
@@ -234,18 +250,32 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f"unknown field '{name}'" + (f"; did you mean '{close}'?" if close else ".")
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, folder: Path) -> str:
+    """Read a file of the templates' folder: a link out of it, a pipe, a device or a huge file is refused."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        there = path.resolve(strict=True)
+        if not there.is_relative_to(folder.resolve()):
+            raise Refusal(f"{path}: leads out of {folder}; put the file itself there")
+        # Opened without waiting: a pipe that nobody writes to would hang the server.
+        with os.fdopen(os.open(there, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Refusal(f"{path}: no plain file")
+            data = file.read(MAX_FILE + 1)
     except FileNotFoundError:
         raise Refusal(f"{path}: the file is missing; a template has template.toml, body.mjml and body.txt") from None
+    except (OSError, RuntimeError) as error:
+        raise Refusal(f"{path}: can't be read ({getattr(error, 'strerror', None) or error})") from None
+    if len(data) > MAX_FILE:
+        raise Refusal(f"{path}: over {MAX_FILE // 1024} KB, too large for a mail")
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refusal(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from None
     return text.replace("\r\n", "\n")
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    text = _read(path)
+def _settings(path: Path, folder: Path) -> dict[str, Any]:
+    text = _read(path, folder)
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

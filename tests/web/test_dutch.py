@@ -28,6 +28,12 @@ TOLD = {
         "campaign, intro, line 2: de link 'hier' naar https://a.example zegt niet waar hij heen leidt; "
         "noem wat de lezer daar vindt"
     ),
+    "templates/emails/x/body.mjml:3:1: there is no MJML tag <mj-txt>; did you mean 'mj-text'?; write a component": (
+        "templates/emails/x/body.mjml:3:1: MJML kent geen tag <mj-txt>"
+    ),
+    "x/body.mjml:3:1: #777 on #ffffff in the dark has a contrast of 2.1:1 ('Dag'); take colours of at least 4.5:1": (
+        "x/body.mjml:3:1: #777 op #ffffff heeft in donkere weergave een contrast van maar 2.1:1 ('Dag')"
+    ),
     "campaign 'x' can't be sent as it is:\n- no time is set: add send_at, e.g. `x` (Brussels time)": (
         "campagne x kan zo niet verzonden worden:\n"
         "- er is nog geen verzendtijd: voeg send_at toe, bijvoorbeeld `x` (Belgische tijd)"
