@@ -1,28 +1,37 @@
-"""One connection to the relay and the mail it carries, one message at a time.
+"""All connections of one process and the mail they carry, in one loop.
 
-For each mail: compose it, then in one transaction write what became of the last one and take this one (`sending`),
-then put it on the wire. So a kill leaves at most one mail per connection uncertain, and a message costs one commit.
+Mails are composed ahead. One transaction then writes what became of those that were answered and takes the next ones
+(`sending`), and only what is taken goes on the wire. While the relay reads, the next transaction runs: so a mail costs
+a fraction of a commit, and a kill leaves at most `DEPTH` mails per connection uncertain.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from datetime import datetime
+import selectors
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
-from outreach.delivery import claiming, smtp
+from outreach.delivery import claiming, exchanging, smtp
 from outreach.delivery.claiming import Attempts, Result
-from outreach.delivery.lanes import Content, Lane, Mail
-from outreach.delivery.replies import Reply, Stage, Verdict
+from outreach.delivery.connecting import Connector
+from outreach.delivery.exchanging import Answered, Ready
+from outreach.delivery.lanes import Lane, Mail
+from outreach.delivery.replies import Stage, Verdict
 from outreach.delivery.rounds import Round
 from outreach.delivery.smtp import Connection
 
 log = logging.getLogger(__name__)
 
-# So many unknowable ends in a row, and a person looks before more mails end like that.
-UNCERTAIN_IN_A_ROW = 3
+# Mails per connection that may be `sending` at a time. Commits cross a network there, so PostgreSQL gets more.
+DEPTH_SQLITE, DEPTH_POSTGRESQL = 2, 4
+# So many mails go without trouble before a connection gets more than one at a time: what is taken can't be stopped.
+TRUST = 100
+# The loop looks around this often even if nothing happens: for a stop, the end of a rest, its turn to send.
+LOOK_SECONDS = 0.25
 
 
 @dataclass
@@ -30,57 +39,67 @@ class Carrier:
     """Carries mail until none is due, the round is over, or there is no connection for it."""
 
     round: Round
-    number: int
-    _connection: Connection | None = None
-    _answered: tuple[Lane, Mail, Reply] | None = None
+    _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _connections: list[Connection] = field(default_factory=list)
+    _ready: deque[Ready] = field(default_factory=deque)  # claimed and composed
+    _taken: deque[Ready] = field(default_factory=deque)  # `sending`, on no connection yet
+    _answered: list[Answered] = field(default_factory=list)
+    _turn: int = 0
+    _delivered: int = 0  # since the last trouble
 
     def run(self) -> None:
-        try:
-            while not self.round.over() and (batch := self.round.next_batch(self.number)):
-                if not self._carry(*batch):
-                    break
-        except Exception as error:
-            log.exception("sending stopped")
-            self.round.halt(f"sending stopped: {type(error).__name__}: {error}")
-        finally:
-            self._drop_connection()
+        """Carry until there is nothing left to do; what is on the wire is finished first."""
+        with Connector(self.round) as connector:
+            self._selector.register(connector, selectors.EVENT_READ)
+            try:
+                while self._step(connector):
+                    pass
+            except Exception as error:
+                log.exception("sending stopped")
+                self.round.halt(f"sending stopped: {type(error).__name__}: {error}")
+            finally:
+                self._leave()
 
-    def _carry(self, lane: Lane, batch: list[Mail]) -> bool:
-        """Carry a batch; False if there is no connection to do so."""
-        try:
-            return all(self._carry_one(lane, mail) for mail in batch)
-        finally:
-            self._write_answer()
-            ids = [mail.id for mail in batch]
-            self.round.commit(lambda session: claiming.release(session, lane.mails, self.round.worker_id, ids))
-
-    def _carry_one(self, lane: Lane, mail: Mail) -> bool:
-        if self.round.over():
-            return False
-        content = self._compose(lane, mail)
-        if content is None:
-            return True
-        if not self._connected() or not self._paced():
-            return False
-        taken = self._take(lane, mail)
-        if taken is not None:
-            self._answered = (lane, taken, self._send(taken, content))
-            if self._answered[2].verdict is not Verdict.DELIVERED:
-                self._write_answer()
+    def _step(self, connector: Connector) -> bool:
+        """Do what can be done now, then wait for the network; False when the carrying is over."""
+        self._claim()
+        busy = bool(self._ready or self._taken)
+        if busy and not self.round.over():
+            connector.want(self.round.settings.relay.connections - len(self._connections))
+        seconds = self._exchange()
+        self._hand_out()
+        in_flight = sum(connection.traffic.load for connection in self._connections)
+        if not in_flight and not self._answered:
+            if self.round.over() or not (self._ready or self._taken):
+                return False
+            if not self._connections and connector.gave_up:
+                return False
+        self._wait(connector, seconds)
         return True
 
-    def _compose(self, lane: Lane, mail: Mail) -> Content | None:
+    def _claim(self) -> None:
+        """Claim and compose more mail before the connections run out of it."""
+        wanted = self._depth * max(len(self._connections), 1)
+        while not self.round.over() and len(self._ready) < wanted:
+            batch = self.round.next_batch(self._turn)
+            self._turn += 1
+            if batch is None:
+                return
+            lane, mails = batch
+            for mail in mails:
+                self._compose(lane, mail)
+
+    def _compose(self, lane: Lane, mail: Mail) -> None:
         """Compose the mail; one that can't be is failed and never marked as sent, and the others go on."""
         try:
             content = lane.compose(mail, self.round.now())
-            smtp.check_path(content.sender)
-            smtp.check_path(content.recipient)
+            sender, recipient = smtp.check_path(content.sender), smtp.check_path(content.recipient)
         except Exception as error:
             log.warning("delivery %s can't be composed: %s", mail.id, error)
             failed = Result("failed", "render_error", f"{type(error).__name__}: {error}"[:500])
             self._close_unsent(lane, mail, failed)
-            return None
-        return content
+            return
+        self._ready.append(Ready(lane, mail, sender, recipient, smtp.wire_form(content.message)))
 
     def _close_unsent(self, lane: Lane, mail: Mail, failed: Result) -> None:
         def close(session: Session) -> Result | None:
@@ -88,86 +107,107 @@ class Carrier:
             now = self.round.now()
             return result if claiming.close(session, lane.mails, self.round.worker_id, mail.id, result, now) else None
 
-        self._count(lane, self.round.commit(close))
-
-    def _connected(self) -> bool:
-        if self._connection is not None and not self._connection.usable:
-            self._drop_connection()
-        if self._connection is None:
-            self._write_answer()
-            self._connection = self.round.connect()
-        return self._connection is not None
-
-    def _drop_connection(self) -> None:
-        if self._connection is not None:
-            self.round.disconnect(self._connection)
-            self._connection = None
-
-    def _paced(self) -> bool:
-        """Wait for our turn; False if the round is over by then."""
-        seconds = self.round.pace()
-        if seconds > 0:
-            self._write_answer()  # what is known must not wait with us
-            self.round.wait(seconds)
-        return not self.round.over()
-
-    def _take(self, lane: Lane, mail: Mail) -> Mail | None:
-        """Write the last answer and take the next mail in one transaction; None if it may not go any more."""
-        answered = self._answered
-
-        def exchange(session: Session) -> tuple[Result | None, Result | None, bool]:
-            now = self.round.now()
-            written = self._record(session, answered, now)
-            refused = lane.refusal(session, mail)
-            if refused:
-                claiming.close(session, lane.mails, self.round.worker_id, mail.id, refused, now)
-                return written, refused, False
-            return written, None, claiming.take(session, lane.mails, self.round.worker_id, mail.id, now)
-
-        written, refused, taken = self.round.commit(exchange)
-        self._answered = None
-        self._count(answered[0] if answered else lane, written)
-        self._count(lane, refused)
-        tried = Attempts(mail.id, mail.tried.count + 1, mail.tried.first_at or self.round.now())
-        return replace(mail, tried=tried) if taken else None
-
-    def _send(self, mail: Mail, content: Content) -> Reply:
-        connection = self._connection
-        assert connection is not None
-        reused = connection.messages > 0
-        reply = connection.send(content.sender, content.recipient, content.message)
-        if reused and reply.stage is Stage.MAIL and reply.code is None:
-            # The relay closed an idle connection: nothing was said about this mail, so it gets a new one at once.
-            self._drop_connection()
-            self._connection = self.round.connect()
-            if self._connection is not None:
-                return self._connection.send(content.sender, content.recipient, content.message)
-        return reply
-
-    def _write_answer(self) -> None:
-        answered = self._answered
-        if answered:
-            written = self.round.commit(lambda session: self._record(session, answered, self.round.now()))
-            self._answered = None
-            self._count(answered[0], written)
-
-    def _record(self, session: Session, answered: tuple[Lane, Mail, Reply] | None, now: datetime) -> Result | None:
-        if answered is None:
-            return None
-        lane, mail, reply = answered
-        result = lane.record(session, self.round.worker_id, mail, reply, now)
-        match reply.verdict:
-            case Verdict.DELIVERED:
-                self.round.worked(session)
-            case Verdict.UNCERTAIN:
-                if self.round.rest(session, reply) >= UNCERTAIN_IN_A_ROW:
-                    lane.give_pause(session, f"the relay takes mail without an answer: {reply}", now)
-            case Verdict.SLOW | Verdict.STOP:
-                self.round.rest(session, reply)
-            case Verdict.RETRY if reply.code is None:
-                self.round.rest(session, reply)
-        return result
-
-    def _count(self, lane: Lane, result: Result | None) -> None:
+        result = self.round.commit(close)
         if result is not None:
             self.round.count(lane, result)
+
+    def _exchange(self) -> float:
+        """Write the answers and take the next mails in one transaction; return the seconds until more may be taken."""
+        room = sum(max(self._depth - one.traffic.load, 0) for one in self._connections if one.usable) - len(self._taken)
+        wanted = 0 if self.round.over() or self._refusals() else max(min(room, len(self._ready)), 0)
+        granted, seconds = self.round.grant(wanted) if wanted else (0, LOOK_SECONDS)
+        if not granted and not self._answered:
+            return seconds
+        answered, self._answered = self._answered, []
+        next_ones = [self._ready.popleft() for _ in range(granted)]
+        exchanged = exchanging.exchange(self.round, answered, next_ones)
+        for lane, result in exchanged.results:
+            self.round.count(lane, result)
+        now = self.round.now()
+        for one in exchanged.taken:
+            tried = Attempts(one.mail.id, one.mail.tried.count + 1, one.mail.tried.first_at or now)
+            self._taken.append(replace(one, mail=replace(one.mail, tried=tried)))
+        return seconds
+
+    def _refusals(self) -> bool:
+        """Tell whether an answer is other than delivered: it is written before anything else is taken."""
+        for one in self._answered:
+            if one.reply.verdict is not Verdict.DELIVERED:
+                if one.reply.verdict is not Verdict.REJECT:
+                    self._delivered = 0
+                return True
+        self._delivered += len(self._answered)
+        return False
+
+    def _hand_out(self) -> None:
+        """Give what is taken to the connections with the least to do."""
+        if self.round.over():
+            for connection in self._connections:
+                self._taken.extend(connection.traffic.withdraw())
+            return
+        for connection in sorted(self._connections, key=lambda one: one.traffic.load):
+            while self._taken and connection.usable and connection.traffic.load < self._depth:
+                one = self._taken.popleft()
+                connection.traffic.put(one, one.sender, one.recipient, one.message)
+        for connection in list(self._connections):
+            self._pump(connection)
+
+    def _pump(self, connection: Connection) -> None:
+        traffic = connection.traffic
+        for one, reply in traffic.pump():
+            if reply.stage is Stage.MAIL and reply.code is None and traffic.messages > 1 and not one.returned:
+                # The relay closed an idle connection: nothing was said about this mail, so it gets a new one at once.
+                self._taken.appendleft(replace(one, returned=True))
+            else:
+                self._answered.append(Answered(one.lane, one.mail, reply))
+        if not traffic.usable:
+            self._taken.extend(traffic.withdraw())
+            if traffic.idle:
+                self._drop(connection)
+                return
+        self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.traffic.writing else 0)
+        if self._selector.get_key(connection).events != events:
+            self._selector.modify(connection, events, connection)
+
+    def _drop(self, connection: Connection) -> None:
+        self._selector.unregister(connection)
+        self._connections.remove(connection)
+        self.round.disconnect(connection)
+
+    def _wait(self, connector: Connector, seconds: float) -> None:
+        """Wait for the network, and look at each connection that has news or has waited too long."""
+        if self._answered:
+            seconds = 0.0
+        now = time.monotonic()
+        deadlines = [at for one in self._connections if (at := one.traffic.deadline()) is not None]
+        left = min([now + min(seconds or LOOK_SECONDS, LOOK_SECONDS) if not self._answered else now, *deadlines]) - now
+        news = self._selector.select(max(left, 0.0))
+        for key, _ in news:
+            if key.fileobj is connector:
+                for connection in connector.take():
+                    self._connections.append(connection)
+                    self._selector.register(connection, selectors.EVENT_READ, connection)
+            elif key.data in self._connections:
+                self._pump(key.data)
+        now = time.monotonic()
+        for connection in list(self._connections):
+            if (at := connection.traffic.deadline()) is not None and at <= now:
+                self._pump(connection)
+
+    def _leave(self) -> None:
+        """Write what is known, give back what was never on the wire, and close."""
+        try:
+            exchanging.give_back(self.round, self._answered, list(self._taken), list(self._ready))
+        finally:
+            for connection in list(self._connections):
+                self._drop(connection)
+            self._selector.close()
+
+    @property
+    def _depth(self) -> int:
+        if self._delivered < TRUST:
+            return 1
+        return DEPTH_SQLITE if self.round.database.is_sqlite else DEPTH_POSTGRESQL

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, bindparam, exists, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, exists, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.delivery.replies import LONGEST_PAUSE, Reply, Verdict, retry_pause
@@ -103,6 +103,18 @@ def take(session: Session, mails: Mails, worker_id: int, id: int, now: datetime)
     return session.connection().execute(_taking(mails), values).rowcount == 1
 
 
+def take_all(session: Session, mails: Mails, worker_id: int, ids: Sequence[int], now: datetime) -> set[int]:
+    """Make claimed rows `sending`; return those that are, since a campaign may have been paused meanwhile."""
+    if not ids:
+        return set()
+    values = [{"this_id": id, "me": worker_id, "now": now} for id in ids]
+    if session.connection().execute(_taking(mails), values).rowcount == len(ids):
+        return set(ids)
+    # A claimed row is never `sending`: those that are became so just now.
+    ours = (mails.id.in_(ids), mails.worker_id == worker_id, mails.status == _STATUSES[mails].SENDING)
+    return set(session.scalars(select(mails.id).where(*ours)))
+
+
 @cache
 def _taking(mails: Mails) -> Update:
     ours = _ours(mails).where(_waiting(mails))
@@ -128,6 +140,36 @@ def record(session: Session, mails: Mails, worker_id: int, id: int, result: Resu
     return _write(session, mails, id, worker_id, result, now, taken=True)
 
 
+def record_sent(
+    session: Session, mails: Mails, worker_id: int, sent: Sequence[tuple[int, str]], now: datetime
+) -> set[int]:
+    """Write of taken rows (id, the relay's words) that they are sent; return those about which nobody else decided."""
+    connection = session.connection()
+    found = connection.execute(_still_ours(mails), {"ids": [id for id, _ in sent], "me": worker_id})
+    ours = {id for (id,) in found}
+    values = [
+        {"this_id": id, "me": worker_id, "why": None, "said": said, "later": None, "now": now}
+        for id, said in sent
+        if id in ours
+    ]
+    if values:
+        connection.execute(_writing(mails, "sent", True), values)
+    if values and mails is Delivery:
+        events = [
+            {"delivery_id": id, "kind": EventKind.SENT, "at": now, "detail": said} for id, said in sent if id in ours
+        ]
+        connection.execute(_EVENT, events)
+    return ours
+
+
+@cache
+def _still_ours(mails: Mails) -> Select[int]:
+    words = _STATUSES[mails]
+    these = (mails.id.in_(bindparam("ids", expanding=True)), mails.worker_id == bindparam("me"))
+    open_to_us = or_(mails.status == words.SENDING, mails.status == words.UNCERTAIN)
+    return select(mails.id).where(*these, open_to_us).with_for_update()
+
+
 def take_back(session: Session, campaign_id: int, ids: Sequence[int], now: datetime) -> None:
     """Let rejected deliveries wait again, due at once yet behind all that was never tried."""
     rejected = (Delivery.campaign_id == campaign_id, Delivery.status == DeliveryStatus.REJECTED)
@@ -151,7 +193,8 @@ def recover(session: Session, mails: Mails, now: datetime) -> int:
 
 
 def _waiting(mails: Mails) -> ColumnElement[bool]:
-    return mails.status.in_((_STATUSES[mails].PENDING, _STATUSES[mails].DEFERRED))
+    # Not IN, which a statement for many rows at once can't have.
+    return or_(mails.status == _STATUSES[mails].PENDING, mails.status == _STATUSES[mails].DEFERRED)
 
 
 def _write(
@@ -183,7 +226,7 @@ def _writing(mails: Mails, status: str, taken: bool) -> Update:
     if status == "pending":
         # It wasn't its turn to be judged: the hours of its retries start anew.
         more["first_tried_at"] = null()
-    open_to_us = mails.status.in_((words.SENDING, words.UNCERTAIN)) if taken else _waiting(mails)
+    open_to_us = or_(mails.status == words.SENDING, mails.status == words.UNCERTAIN) if taken else _waiting(mails)
     return (
         _ours(mails)
         .where(open_to_us)

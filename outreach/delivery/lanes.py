@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -120,24 +121,37 @@ class CampaignLane:
         return Content(self.mailing.envelope_from(mail.id), mail.recipient.address, message)
 
     @cached_property
-    def _check(self) -> Select[str | None, bytes | None]:
+    def _check(self) -> Select[int, str | None, bytes | None]:
         # The sender that was approved decides which legal bases count, as when the audience was frozen.
         sender = self.settings.sender.model_copy(update={"type": self.mailing.sender.type})
         settings = self.settings.model_copy(update={"sender": sender})
         policy = eligibility.policy_of(settings, self.topic, self.now, self.campaign_id)
-        allowed = select(eligibility.refusal(policy), Contact.address_hash)
-        return allowed.join(Company, Company.id == Contact.company_id).where(Contact.id == bindparam("contact"))
+        allowed = select(Contact.id, eligibility.refusal(policy), Contact.address_hash)
+        ours = Contact.id.in_(bindparam("contacts", expanding=True))
+        return allowed.join(Company, Company.id == Contact.company_id).where(ours)
 
     def refusal(self, session: Session, mail: Mail) -> Result | None:
-        """Say why the contact may not be mailed any more; checked in the transaction that takes the row."""
-        if mail.address_hash is not None and session.get_bind().dialect.name == "postgresql":
-            # Two campaigns that take the same address at once would each miss the other under the frequency cap.
-            halves = (int.from_bytes(mail.address_hash[start : start + 4], signed=True) for start in (0, 4))
-            session.execute(select(func.pg_advisory_xact_lock(*halves)))
-        reason, address_hash = session.execute(self._check, {"contact": mail.contact_id}).one()
-        if reason is None and address_hash != mail.address_hash:
-            reason = SkipReason.INVALID_ADDRESS.value
-        return Result("skipped", reason) if reason else None
+        """Say why the contact may not be mailed any more."""
+        return self.refusals(session, [mail]).get(mail.id)
+
+    def refusals(self, session: Session, mails: Sequence[Mail]) -> dict[int, Result]:
+        """Say of mails (by id) why they may not go any more; checked in the transaction that takes the rows."""
+        if session.get_bind().dialect.name == "postgresql":
+            _lock_addresses(session, [mail.address_hash for mail in mails if mail.address_hash is not None])
+        rows = session.connection().execute(self._check, {"contacts": [mail.contact_id for mail in mails]})
+        found = {contact: (reason, address_hash) for contact, reason, address_hash in rows}
+        refused = {}
+        for mail in mails:
+            reason, address_hash = found[mail.contact_id]
+            if reason is None and address_hash != mail.address_hash:
+                reason = SkipReason.INVALID_ADDRESS.value
+            if reason:
+                refused[mail.id] = Result("skipped", reason)
+        return refused
+
+    def note(self, mail: Mail, reply: Reply) -> None:
+        """Note that the relay took a mail."""
+        self.refused.note(mail, reply)
 
     def record(self, session: Session, worker_id: int, mail: Mail, reply: Reply, now: datetime) -> Result | None:
         window = timedelta(hours=self.settings.sending.retry_hours)
@@ -189,6 +203,13 @@ class OutboxLane:
         """Return None: suppression governs campaigns only."""
         return None
 
+    def refusals(self, session: Session, mails: Sequence[Mail]) -> dict[int, Result]:
+        """Return nothing: suppression governs campaigns only."""
+        return {}
+
+    def note(self, mail: Mail, reply: Reply) -> None:
+        """Do nothing: other mail isn't judged together."""
+
     def record(self, session: Session, worker_id: int, mail: Mail, reply: Reply, now: datetime) -> Result | None:
         window = timedelta(hours=self.settings.sending.retry_hours)
         result = claiming.result_of(reply, mail.tried, retry_window=window, now=now)
@@ -231,3 +252,13 @@ def _recorded(
     session: Session, mails: Mails, worker_id: int, mail: Mail, result: Result, now: datetime
 ) -> Result | None:
     return result if claiming.record(session, mails, worker_id, mail.id, result, now) else None
+
+
+def _lock_addresses(session: Session, hashes: Sequence[bytes]) -> None:
+    """Lock addresses until the end of the transaction, in one order so that two workers never wait for each other.
+
+    Two campaigns that take the same address at once would each miss the other under the frequency cap.
+    """
+    for address_hash in sorted(set(hashes)):
+        halves = (int.from_bytes(address_hash[start : start + 4], signed=True) for start in (0, 4))
+        session.execute(select(func.pg_advisory_xact_lock(*halves)))

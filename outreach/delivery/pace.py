@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
+
+# What a loop that comes late may make up for; longer delays are never caught up with.
+CATCH_UP_SECONDS = 0.05
 
 
 class Pace:
@@ -12,14 +14,14 @@ class Pace:
     def __init__(self, per_second: float) -> None:
         self._interval = 1 / per_second if per_second > 0 else 0.0
         self._next = time.monotonic()
-        self._lock = threading.Lock()
 
-    def reserve(self) -> float:
-        """Reserve the next moment and return how many seconds it is away."""
+    def grant(self, wanted: int) -> tuple[int, float]:
+        """Return how many of the wanted messages may go now, and how many seconds until the next may."""
         if not self._interval:
-            return 0.0
-        with self._lock:
-            now = time.monotonic()
-            moment = max(self._next, now)
-            self._next = moment + self._interval
-            return moment - now
+            return wanted, 0.0
+        now = time.monotonic()
+        granted = 0
+        while granted < wanted and self._next <= now:
+            self._next = max(self._next, now - CATCH_UP_SECONDS) + self._interval
+            granted += 1
+        return granted, max(self._next - now, 0.0)

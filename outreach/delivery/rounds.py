@@ -195,9 +195,10 @@ class Round:
             self._open -= 1
         connection.close()
 
-    def pace(self) -> float:
-        """Return how many seconds to wait before the next message."""
-        return max(self.pacer.reserve(), self._rest_until - time.monotonic())
+    def grant(self, wanted: int) -> tuple[int, float]:
+        """Return how many of the wanted messages may go now, and how many seconds until more may."""
+        resting = self._rest_until - time.monotonic()
+        return (0, resting) if resting > 0 else self.pacer.grant(wanted)
 
     def rest(self, session: Session, reply: Reply) -> int:
         """Give the relay a rest and return how often it failed in a row; a long rest, or a third, ends the round."""

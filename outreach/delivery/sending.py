@@ -138,12 +138,7 @@ def _recover(session: Session, me: Presence, lease: timedelta, now: datetime) ->
 
 def _carry(round: Round) -> None:
     round.troubled = True  # unknown yet: the first message that goes through wipes out what an earlier process left
-    carriers = [Carrier(round, number) for number in range(round.settings.relay.connections)]
-    threads = [threading.Thread(target=carrier.run, name=f"smtp-{carrier.number}") for carrier in carriers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    Carrier(round).run()
 
 
 def _finish(database: Database, clock: Callable[[], datetime], tally: Tally) -> None:

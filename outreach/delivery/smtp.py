@@ -1,6 +1,6 @@
-"""A conversation with a relay (RFC 5321): one message at a time, every way it can end told apart.
+"""A conversation with a relay (RFC 5321): greeting, TLS and login here, the messages in `pipeline`.
 
-Nothing is raised for what a relay says or fails to say about a message: `send` returns the decisive `Reply`, and
+Nothing is raised for what a relay says or fails to say about a message: its decisive `Reply` is returned, and
 `delivery/replies.py` knows what it means. `connect` raises `NoConnection`, since no message was under way.
 """
 
@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import base64
 import re
+import select
 import socket
 import ssl
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import idna
 
+from outreach.delivery.pipeline import ANSWER_SECONDS, DATA_SECONDS, Broken, Pipeline, ReplyReader, said
 from outreach.delivery.replies import Reply, Stage, Verdict, join_words
 from outreach.errors import Refusal
 from outreach.settings import RelaySettings
 
-# RFC 5321, section 4.5.3.2, in seconds; the wait after the final dot is `relay.timeout`, which caps these too.
 CONNECT_SECONDS = 30.0
-ANSWER_SECONDS = 300.0
-DATA_SECONDS = 120.0
-BLOCK_SECONDS = 180.0
-QUIT_SECONDS = 2.0
-MAX_MESSAGES = 100
-_MAX_LINE = 4096
-_MAX_LINES = 128
-_REPLY = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
 _PATH = re.compile(r"[^\x00-\x20<>\x7f-\x9f]{1,320}@[^\x00-\x20<>@\x7f-\x9f]+\Z")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
@@ -59,73 +53,40 @@ def tls_context(relay: RelaySettings) -> ssl.SSLContext:
 
 @dataclass
 class Connection:
-    """An open conversation; `usable` turns false when it can't carry another message."""
+    """An open conversation; closed by whoever opened it."""
 
     relay: RelaySettings
     _socket: socket.socket
-    _buffer: bytearray = field(default_factory=bytearray)
+    _reader: ReplyReader = field(default_factory=ReplyReader)
     _features: dict[str, str] = field(default_factory=dict)
-    messages: int = 0
-    usable: bool = True
+
+    @cached_property
+    def traffic(self) -> Pipeline:
+        """The messages, once the connection is open; it no longer waits from then on."""
+        self._socket.setblocking(False)
+        return Pipeline(self._socket, self._features, self.relay.timeout, self._reader)
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether it can carry another message."""
+        return self.traffic.usable
 
     def send(self, sender: str, recipient: str, message: bytes) -> Reply:
-        """Send a message and return the reply that decides about it; ValueError for an address that can't be sent."""
-        sender, recipient = check_path(sender), check_path(recipient)
-        plain = sender.isascii() and recipient.isascii()
-        if not plain and "SMTPUTF8" not in self._features:
-            words = "the relay takes no addresses outside ASCII (SMTPUTF8)"
-            return Reply(Stage.RCPT, None, words, Verdict.REJECT)
-        self.messages += 1
-        try:
-            reply = self._transaction(sender, recipient, wire_form(message), utf8=not plain)
-            self._settle(reply)
-        except _Lost as lost:
-            self.usable = False
-            return lost.reply
-        return reply
+        """Send one message and wait for the reply that decides about it; ValueError for an impossible address."""
+        self.traffic.put(None, check_path(sender), check_path(recipient), wire_form(message))
+        while not (answers := self.traffic.pump()):
+            left = (self.traffic.deadline() or time.monotonic()) - time.monotonic()
+            wanted = [self._socket] if self.traffic.writing else []
+            select.select([self._socket], wanted, [], max(left, 0))
+        return answers[0][1]
 
-    def _transaction(self, sender: str, recipient: str, body: bytes, *, utf8: bool) -> Reply:
-        reply = self._ask(Stage.MAIL, f"MAIL FROM:<{sender}>{self._parameters(body, utf8)}")
-        if reply.code != 250:
-            return reply
-        reply = self._ask(Stage.RCPT, f"RCPT TO:<{recipient}>")
-        if reply.code not in (250, 251, 252):
-            return reply
-        reply = self._ask(Stage.DATA, "DATA", DATA_SECONDS)
-        if reply.code != 354:
-            return reply
-        self._write(Stage.DATA, body, BLOCK_SECONDS)
-        self._write_dot()
-        return self._read(Stage.DOT, self.relay.timeout)
-
-    def _parameters(self, body: bytes, utf8: bool) -> str:
-        words = [f"SIZE={len(body)}"] if "SIZE" in self._features else []
-        if not body.isascii() and "8BITMIME" in self._features:
-            words.append("BODY=8BITMIME")
-        if utf8:
-            words.append("SMTPUTF8")
-        return "".join(f" {word}" for word in words)
-
-    def _settle(self, reply: Reply) -> None:
-        """Make the conversation ready for the next message, or unusable; the reply stands either way."""
-        if reply.code == 421 or self.messages >= MAX_MESSAGES or (reply.code or 0) // 100 == 3:
-            self.usable = False
-        elif reply.stage is not Stage.DOT:
-            try:
-                self.usable = self._ask(Stage.MAIL, "RSET").code == 250
-            except _Lost:
-                self.usable = False
+    def fileno(self) -> int:
+        return self._socket.fileno()
 
     def close(self) -> None:
-        """Say goodbye without waiting long for an answer."""
-        try:
-            if self.usable:
-                self.usable = False
-                self._ask(Stage.MAIL, "QUIT", QUIT_SECONDS)
-        except _Lost:
-            pass
-        finally:
-            self._socket.close()
+        """Say goodbye and close."""
+        self.traffic.quit()
+        self._socket.close()
 
     def _ask(self, stage: Stage, line: str, seconds: float = ANSWER_SECONDS) -> Reply:
         self._write(stage, line.encode() + b"\r\n", seconds)
@@ -136,18 +97,7 @@ class Connection:
             self._socket.settimeout(min(seconds, self.relay.timeout))
             self._socket.sendall(data)
         except OSError as error:
-            raise _Lost(Reply(stage, None, _said(error))) from error
-
-    def _write_dot(self) -> None:
-        """Write the final dot; from its first octet on, nobody but the relay knows whether it took the message."""
-        try:
-            self._socket.settimeout(min(BLOCK_SECONDS, self.relay.timeout))
-            self._socket.sendall(b".\r\n")
-        except (BrokenPipeError, ConnectionResetError) as error:
-            # The kernel refused the octets because the connection was gone before: nothing of the dot went out.
-            raise _Lost(Reply(Stage.DATA, None, _said(error))) from error
-        except OSError as error:
-            raise _Lost(Reply(Stage.DOT, None, _said(error))) from error
+            raise _Lost(Reply(stage, None, said(error))) from error
 
     def _read(self, stage: Stage, seconds: float) -> Reply:
         code, lines = self._read_lines(stage, seconds)
@@ -156,33 +106,18 @@ class Connection:
     def _read_lines(self, stage: Stage, seconds: float) -> tuple[int, list[str]]:
         """Read one reply of any number of lines; `seconds` hold for the whole of it."""
         deadline = time.monotonic() + min(seconds, self.relay.timeout)
-        lines: list[str] = []
-        while len(lines) < _MAX_LINES:
-            line = self._line(stage, deadline)
-            match = _REPLY.match(line)
-            if match is None:
-                shown = line[:80].decode("ascii", "replace")
-                raise _Lost(Reply(stage, None, f"the relay doesn't speak SMTP: {shown!r}"))
-            lines.append((match[3] or b"").decode("utf-8", "replace"))
-            if match[2] != b"-":
-                return int(match[1]), lines
-        raise _Lost(Reply(stage, None, f"the relay's answer has more than {_MAX_LINES} lines"))
-
-    def _line(self, stage: Stage, deadline: float) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > _MAX_LINE:
-                raise _Lost(Reply(stage, None, "the relay's answer is endless"))
-            try:
+        try:
+            while (found := self._reader.next()) is None:
                 self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
                 received = self._socket.recv(4096)
-            except OSError as error:
-                raise _Lost(Reply(stage, None, _said(error))) from error
-            if not received:
-                raise _Lost(Reply(stage, None, "the relay closed the connection"))
-            self._buffer += received
-        line = bytes(self._buffer[:end]).rstrip(b"\r")
-        del self._buffer[: end + 1]
-        return line
+                if not received:
+                    raise _Lost(Reply(stage, None, "the relay closed the connection"))
+                self._reader.buffer += received
+        except Broken as broken:
+            raise _Lost(Reply(stage, None, str(broken))) from broken
+        except OSError as error:
+            raise _Lost(Reply(stage, None, said(error))) from error
+        return found
 
     def _hello(self) -> None:
         self._write(Stage.EHLO, f"EHLO {_own_name(self._socket)}\r\n".encode(), ANSWER_SECONDS)
@@ -198,7 +133,7 @@ class Connection:
         reply = self._ask(Stage.STARTTLS, "STARTTLS")
         if reply.code != 220:
             raise _Lost(reply)
-        if self._buffer:
+        if self._reader.buffer:
             # Octets sent before TLS would be taken for answers given under it (CVE-2011-0411).
             raise _Lost(Reply(Stage.STARTTLS, None, "the relay went on speaking before TLS", Verdict.STOP))
         self._wrap(context)
@@ -211,7 +146,7 @@ class Connection:
         except OSError as error:
             # A handshake that is refused stays refused; one that breaks off may succeed later.
             refused = isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | TimeoutError)
-            words = f"TLS with {self.relay.host} failed: {_said(error)}"
+            words = f"TLS with {self.relay.host} failed: {said(error)}"
             raise _Lost(Reply(Stage.STARTTLS, None, words, Verdict.STOP if refused else None)) from error
 
     def _log_in(self) -> None:
@@ -251,7 +186,7 @@ def connect(relay: RelaySettings, context: ssl.SSLContext | None) -> Connection:
     try:
         raw = socket.create_connection((relay.host, relay.port), timeout=min(CONNECT_SECONDS, relay.timeout))
     except OSError as error:
-        words = f"{relay.host}:{relay.port} can't be reached: {_said(error)}"
+        words = f"{relay.host}:{relay.port} can't be reached: {said(error)}"
         raise NoConnection(Reply(Stage.CONNECT, None, words)) from error
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -303,11 +238,3 @@ def _own_name(connection: socket.socket) -> str:
         return name
     address: str = connection.getsockname()[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-
-
-def _said(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return error.strerror or str(error) or type(error).__name__

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from relays import Drop, Relay, Talk
 
 from outreach.delivery import smtp
+from outreach.delivery.pipeline import MAX_MESSAGES
 from outreach.delivery.replies import Reply, Stage, Verdict
-from outreach.delivery.smtp import MAX_MESSAGES, Connection, NoConnection, connect, tls_context, wire_form
+from outreach.delivery.smtp import Connection, NoConnection, connect, tls_context, wire_form
 from outreach.errors import Refusal
 from outreach.settings import RelaySettings
 

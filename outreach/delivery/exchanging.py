@@ -1,0 +1,142 @@
+"""One transaction between carrier and tables: what became of the mails that were answered, and which go next.
+
+In a group each step is one statement for all. Where the rows turn out not to be as they were when they were claimed (a
+person settled one, paused or cancelled the campaign), the transaction is done again row by row, which tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from outreach.delivery import claiming
+from outreach.delivery.claiming import Result
+from outreach.delivery.lanes import Lane, Mail
+from outreach.delivery.replies import Reply, Verdict
+from outreach.delivery.rounds import Round
+
+# So many unknowable ends in a row, and a person looks before more mails end like that.
+UNCERTAIN_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A claimed mail, composed; `message` is in wire form. `returned` says that a connection gave it back once."""
+
+    lane: Lane
+    mail: Mail
+    sender: str
+    recipient: str
+    message: bytes = field(repr=False)
+    returned: bool = False
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A mail that was on the wire, and the reply that decides about it."""
+
+    lane: Lane
+    mail: Mail
+    reply: Reply
+
+
+@dataclass
+class Exchanged:
+    """What was written, and which mails are `sending` now."""
+
+    results: list[tuple[Lane, Result]] = field(default_factory=list)
+    taken: list[Ready] = field(default_factory=list)
+
+
+def exchange(round: Round, answered: Sequence[Answered], ready: Sequence[Ready]) -> Exchanged:
+    """Record the answers and take the mails that may still go; the others are refused or released."""
+    return round.commit(lambda session: _exchange(round, session, answered, ready))
+
+
+def give_back(round: Round, answered: Sequence[Answered], taken: Sequence[Ready], ready: Sequence[Ready]) -> None:
+    """Record the last answers; let what was taken but never on the wire wait again, and free what was claimed."""
+
+    def back(session: Session) -> Exchanged:
+        now = round.now()
+        exchanged = Exchanged()
+        for one in answered:
+            _record(round, session, one, now, exchanged)
+        for ready_one in taken:
+            waits = Result("pending")
+            claiming.record(session, ready_one.lane.mails, round.worker_id, ready_one.mail.id, waits, now)
+        _release(round, session, ready)
+        return exchanged
+
+    if answered or taken or ready:
+        for lane, result in round.commit(back).results:
+            round.count(lane, result)
+
+
+def _exchange(round: Round, session: Session, answered: Sequence[Answered], ready: Sequence[Ready]) -> Exchanged:
+    exchanged, now = Exchanged(), round.now()
+    delivered: defaultdict[int, list[Answered]] = defaultdict(list)
+    for one in answered:
+        if one.reply.verdict is Verdict.DELIVERED:
+            delivered[id(one.lane)].append(one)
+        else:
+            _record(round, session, one, now, exchanged)
+    for group in delivered.values():
+        _record_delivered(round, session, group, now, exchanged)
+    lanes: defaultdict[int, list[Ready]] = defaultdict(list)
+    for ready_one in ready:
+        lanes[id(ready_one.lane)].append(ready_one)
+    for ready_group in lanes.values():
+        _take(round, session, ready_group, now, exchanged)
+    return exchanged
+
+
+def _record_delivered(
+    round: Round, session: Session, group: Sequence[Answered], now: datetime, exchanged: Exchanged
+) -> None:
+    lane = group[0].lane
+    sent = [(one.mail.id, str(one.reply)) for one in group]
+    written = claiming.record_sent(session, lane.mails, round.worker_id, sent, now)
+    round.worked(session)
+    for one, (id, words) in zip(group, sent, strict=True):
+        lane.note(one.mail, one.reply)
+        if id in written:
+            exchanged.results.append((lane, Result("sent", None, words)))
+
+
+def _take(round: Round, session: Session, group: Sequence[Ready], now: datetime, exchanged: Exchanged) -> None:
+    lane = group[0].lane
+    refused = lane.refusals(session, [one.mail for one in group])
+    for one in group:
+        if result := refused.get(one.mail.id):
+            claiming.close(session, lane.mails, round.worker_id, one.mail.id, result, now)
+            exchanged.results.append((lane, result))
+    free = [one for one in group if one.mail.id not in refused]
+    taken = claiming.take_all(session, lane.mails, round.worker_id, [one.mail.id for one in free], now)
+    exchanged.taken += [one for one in free if one.mail.id in taken]
+    _release(round, session, [one for one in free if one.mail.id not in taken])
+
+
+def _record(round: Round, session: Session, one: Answered, now: datetime, exchanged: Exchanged) -> None:
+    lane, reply = one.lane, one.reply
+    if result := lane.record(session, round.worker_id, one.mail, reply, now):
+        exchanged.results.append((lane, result))
+    match reply.verdict:
+        case Verdict.DELIVERED:
+            round.worked(session)
+        case Verdict.UNCERTAIN:
+            if round.rest(session, reply) >= UNCERTAIN_IN_A_ROW:
+                lane.give_pause(session, f"the relay takes mail without an answer: {reply}", now)
+        case Verdict.SLOW | Verdict.STOP:
+            round.rest(session, reply)
+        case Verdict.RETRY if reply.code is None:
+            round.rest(session, reply)
+
+
+def _release(round: Round, session: Session, ready: Sequence[Ready]) -> None:
+    for mails in {one.lane.mails for one in ready}:
+        ids = [one.mail.id for one in ready if one.lane.mails is mails]
+        claiming.release(session, mails, round.worker_id, ids)
