@@ -75,6 +75,9 @@ class Links:
     def newsletter(self, cohort_code: str) -> str:
         return f"{self.base}/n/{cohort_code}"
 
+    def edition(self, campaign: str) -> str:
+        return f"{self.base}/nieuwsbrieven/{campaign}"
+
     def picture(self, digest: str, suffix: str) -> str:
         return f"{self.base}/media/{digest}{suffix}"
 

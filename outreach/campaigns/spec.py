@@ -175,6 +175,7 @@ class CampaignSpec(Section):
     reply_to: Annotated[str, AfterValidator(_reply_address)] = ""
     send_at: Moment | None = None
     office_hours: bool = False
+    archive: bool = False  # anybody may read it on the site, once it was sent
     intro: Annotated[str, Field(max_length=20_000)] = ""
     body: Annotated[str, Field(max_length=20_000)] = ""
     closing: Annotated[str, Field(max_length=20_000)] = ""

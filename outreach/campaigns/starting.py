@@ -13,7 +13,7 @@ from sqlalchemy import Integer, String, case, column, func, insert, literal, sel
 from sqlalchemy.orm import Session
 
 from outreach.audience.eligibility import policy_of
-from outreach.campaigns import cohorts, life, selection
+from outreach.campaigns import cohorts, editions, life, selection
 from outreach.campaigns.cohorts import Group
 from outreach.campaigns.content import Content, Target, choose_all, with_codes
 from outreach.campaigns.frozen import Frozen
@@ -160,6 +160,8 @@ def _freeze(
     audience, mailable = _insert_audience(session, campaign, frozen, settings, now)
     _refuse_other_audience(campaign, approval, audience, mailable, settings.sending.audience_tolerance)
     count = _make_cohorts(session, campaign, frozen, settings, links, now)
+    if frozen.spec.archive:
+        editions.make(session, campaign, frozen, links=links, now=now)
     campaign.frozen_count = audience
     session.add(_change(campaign, now, f"{audience} contacts, {mailable} to be mailed, {count} cohorts"))
     session.flush()

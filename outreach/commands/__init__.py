@@ -13,6 +13,7 @@ from outreach.commands.door import Door
 
 # The noun and the module that holds its command; loaded when it is called, so that `--help` stays quick.
 NOUNS = {
+    "archive": "Newsletters that anybody may read on the site.",
     "campaign": "Write, approve, schedule and follow campaigns.",
     "catalogue": "Enterprises and their services.",
     "check": "Say what is wrong with settings, keys, database, templates, segments and relay.",

@@ -68,6 +68,7 @@ segment: demo-vlaanderen-en-brussel
 subject: Wat maatwerkbedrijven in uw buurt voor u kunnen doen
 preheader: Drie diensten dicht bij u, gekozen voor uw sector.
 send_at: "{send_at}"
+archive: true
 intro: |
   In Vlaanderen werken meer dan honderd **maatwerkbedrijven**: sociale ondernemingen die werk geven aan mensen voor
   wie dat elders niet lukt. Zij verpakken, monteren, onderhouden, drukken en poetsen voor bedrijven als het uwe.

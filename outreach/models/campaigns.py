@@ -147,6 +147,18 @@ class Cohort(Table):
     __table_args__ = (UniqueConstraint("campaign_id", "number"),)
 
 
+class Edition(Table):
+    """The version of a campaign that anybody may read; its links name the campaign and no cohort."""
+
+    __tablename__ = "edition"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(16), unique=True)  # names it in the feed, whatever its address becomes
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    published_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
 class Exposure(Table):
     """A service shown to a cohort, in a block at a place; joined to deliveries through the cohort."""
 

@@ -493,6 +493,17 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "edition",
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("code", sa.String(length=16), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("campaign_id"),
+        sa.UniqueConstraint("code"),
+    )
+    op.create_table(
         "exposure",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1102,6 +1113,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_exposure_service")
 
     op.drop_table("exposure")
+    op.drop_table("edition")
     with op.batch_alter_table("contact", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_contact_own_limit",

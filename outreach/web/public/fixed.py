@@ -10,6 +10,7 @@ from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from outreach.campaigns import editions
 from outreach.catalogue import services
 from outreach.database import current_revision
 from outreach.errors import Refusal
@@ -51,6 +52,8 @@ def sitemap(app: Opened) -> Response:
         pages += [(f"/diensten?categorie={code}", None) for code in sorted({each.category for each in found})]
         pages += [(f"/diensten/{each.slug}", max(each.updated_at, each.enterprise.updated_at)) for each in found]
         pages += [(f"/bedrijven/{slug}", at) for slug, at in sorted(enterprises.items())]
+        pages += [("/nieuwsbrieven", None)]
+        pages += [(f"/nieuwsbrieven/{each.name}", each.sent_at) for each in editions.listed(session)]
         pages += [("/privacy", None), ("/toegankelijkheid", None)]
     rows = (
         f"<url><loc>{escape(base + path)}</loc>{f'<lastmod>{at:%Y-%m-%d}</lastmod>' if at else ''}</url>"
