@@ -10,6 +10,7 @@ from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from outreach.audience.legal_basis import ALLOWED
 from outreach.campaigns import editions
 from outreach.catalogue import services
 from outreach.database import current_revision
@@ -26,7 +27,8 @@ SHORT = "public, max-age=60"
 
 @page(router, "/privacy")
 def privacy(request: Request, app: Opened) -> Response:
-    return show(request, "public/privacy.html", canonical="/privacy", kept=True, settings=app.settings)
+    bases = {basis.value for basis in ALLOWED[app.settings.sender.type]}
+    return show(request, "public/privacy.html", canonical="/privacy", kept=True, settings=app.settings, bases=bases)
 
 
 @page(router, "/toegankelijkheid")
