@@ -31,19 +31,28 @@ def list_(door: Door, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name", metavar="CAMPAIGN")
+@json_option
 @click.pass_obj
-def publish(door: Door, name: str) -> None:
+def publish(door: Door, name: str, as_json: bool) -> None:
     """Let anybody read a campaign that was sent, in a version made for no group."""
     with door.open() as app, app.database.writing() as session:
         done = editions.publish(session, name, links=app.links, now=app.now())
-        click.echo(f"{app.links.edition(name)}{'' if done else ' (it was there already)'}")
+        address = app.links.edition(name)
+        if as_json:
+            print_json({"campaign": name, "address": address, "changed": done})
+        else:
+            click.echo(f"{address}{'' if done else ' (it was there already)'}")
 
 
 @command.command()
 @click.argument("name", metavar="CAMPAIGN")
+@json_option
 @click.pass_obj
-def withdraw(door: Door, name: str) -> None:
+def withdraw(door: Door, name: str, as_json: bool) -> None:
     """Take a newsletter off the site; mails that were sent keep their links."""
     with door.open() as app, app.database.writing() as session:
         done = editions.withdraw(session, name, now=app.now())
-        click.echo(f"{name}: {'no longer in the archive' if done else 'is not in the archive'}")
+        if as_json:
+            print_json({"campaign": name, "changed": done})
+        else:
+            click.echo(f"{name}: {'no longer in the archive' if done else 'is not in the archive'}")
