@@ -317,7 +317,7 @@ def merge_fields() -> MergeFields:
 def photograph(browser: Browser, html: str, file: Path, width: int, *, dark: bool, pictures: bool) -> None:
     """Save a picture of a mail, in as few colours as it can do with; the network is out of reach."""
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light")
-    page.route("**/*", lambda route: _answer(route, pictures))
+    page.route("**/*", lambda route: answer(route, pictures))
     page.set_content(html, wait_until="load")
     page.screenshot(path=file, full_page=True)
     page.close()
@@ -325,7 +325,7 @@ def photograph(browser: Browser, html: str, file: Path, width: int, *, dark: boo
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
-def _answer(route: Route, pictures: bool) -> None:
+def answer(route: Route, pictures: bool) -> None:
     name = Path(route.request.url).stem
     if pictures and name in DRAWN and route.request.url.startswith("https://pictures.example/"):
         route.fulfill(body=DRAWN[name], content_type="image/png")

@@ -148,6 +148,12 @@ def chromium() -> str:
     _lacking("Chromium (Debian: chromium)")
 
 
+@pytest.fixture(scope="session")
+def spamassassin() -> str:
+    """The path of SpamAssassin."""
+    return shutil.which("spamassassin") or _lacking("SpamAssassin (Debian: spamassassin)")
+
+
 @pytest.fixture(autouse=True)
 def _as_wide_as_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests that run in parallel inherit a COLUMNS of the runner's; tables would be cut to it."""

@@ -35,6 +35,7 @@ _MJ = frozenset(_MJ_TAGS.split())
 _SHARED = re.compile(r"<mj-attributes\b.*?</mj-attributes>", re.DOTALL)
 _NO_LANG = ' lang="und"'
 _ARTICLE = re.compile(r' aria-roledescription="email"([^<>]*?) role="article"')
+_PREHEADER = "display:none;font-size:1px;color:#ffffff;"
 _MAIN = r'\1 role="main"'
 _OPENED = re.compile(r"<[a-zA-Z](?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _EMPTY_TITLE = re.compile(r"<title>\s*</title>", re.IGNORECASE)
@@ -106,6 +107,8 @@ def _spelt(tag: re.Match[str]) -> str:
 
 def finish(html: str, language: str, title: str) -> str:
     """Put in what mrml leaves out: `lang`, a title, and a landmark (an article is none) for screen readers."""
+    # The preheader's white on white counts as hiding something; it is hidden well enough by its other styles.
+    html = html.replace(_PREHEADER, _PREHEADER.replace("#ffffff", "#1d2b30") + "mso-hide:all;", 1)
     html = _ARTICLE.sub(_MAIN, html.replace(_NO_LANG, f' lang="{escape(language)}"', 2), count=1)
     return _EMPTY_TITLE.sub(lambda _: f"<title>{escape(title)}</title>", html, count=1)
 
