@@ -26,7 +26,7 @@ from outreach.campaigns.spec import CampaignSpec
 from outreach.campaigns.starting import withdrawn
 from outreach.catalogue import matching
 from outreach.catalogue.matching import Cell, cells_of
-from outreach.emails.assembly import Mailbox, message_id
+from outreach.emails.assembly import Attachment, Mailbox, message_id
 from outreach.emails.assembly import assemble as write_message
 from outreach.emails.model import MailModel, MergeFields
 from outreach.emails.rendering import Rendered, render
@@ -50,6 +50,7 @@ class Preview:
     contact_id: int | None
     refusal: str | None
     pictures: tuple[FrozenPicture, ...] = field(default=(), repr=False)
+    attachments: tuple[Attachment, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def preview(
         fields, reason = _fields(session, frozen, contact_id, sources, now, fields)
     rendered, links = render(frozen.template, model, fields), sources.links
     used = [one for one in frozen.pictures.values() if links.picture(one.digest, one.suffix) in rendered.html]
-    return Preview(rendered, place[0], contact_id, reason, with_data(session, used))
+    return Preview(rendered, place[0], contact_id, reason, with_data(session, used), attachments(frozen, links))
 
 
 def preview_model(frozen: Frozen, cells: tuple[Cell, ...], content: Content, links: Links) -> MailModel:

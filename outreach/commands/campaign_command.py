@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -23,11 +24,12 @@ from outreach.commands.campaign_output import (
     print_step,
     summary,
     told,
-    write_preview,
 )
 from outreach.commands.door import Door, json_option, print_json, print_table
+from outreach.commands.preview_output import NOTHING, png_option, write
 from outreach.commands.report_command import campaign as report_of_campaigns
 from outreach.delivery import outbox
+from outreach.emails.photographing import Picture
 from outreach.errors import NotFound
 from outreach.models import CampaignStatus, DeliveryStatus
 
@@ -154,35 +156,32 @@ def check(ctx: click.Context, door: Door, name_or_file: str, as_json: bool) -> N
 @name_argument
 @click.option("--contact", metavar="ADDRESS", help="As this contact would get it.")
 @click.option("--cohort", type=int, help="As this cohort (by number) would get it; default: the largest.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for NAME.html and NAME.txt.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for HTML, text and PNG.")
+@png_option
 @json_option
 @click.pass_obj
-def preview(door: Door, name: str, contact: str | None, cohort: int | None, out: Path | None, as_json: bool) -> None:
-    """Show the mail, text and HTML, without counting anywhere."""
+def preview(
+    door: Door, name: str, contact: str | None, cohort: int | None, out: Path | None, png: bool, as_json: bool
+) -> None:
+    """Show the mail, text, HTML and on screens, without counting anywhere."""
     with door.open() as app, app.database.reading() as session:
         campaign = life.find(session, name)
         contact_id = _contact_id(app, session, contact)
         shown = previewing.preview(
             session, campaign, sources=sources_of(app), now=app.now(), contact_id=contact_id, cohort=cohort
         )
-    html, files = shown.rendered.html, []
-    if out:
-        pictures = {}
-        for one in shown.pictures:
-            file = f"{name}-{one.digest[:12]}{one.suffix}"
-            html, pictures[file] = html.replace(app.links.picture(one.digest, one.suffix), file), one.data
-        files = write_preview(out, name, html, shown.rendered.text, pictures)
+    pictures = {app.links.picture(one.digest, one.suffix): Picture(one.media_type, one.data) for one in shown.pictures}
+    written = write(out, name, shown.rendered, pictures, shown.attachments, png=png) if out else NOTHING
     if as_json:
-        rendered = {"subject": shown.rendered.subject, "html": html, "text": shown.rendered.text}
-        print_json({"name": name, "not_mailed": shown.refusal, "cells": shown.cells, "files": files, **rendered})
+        told_of = {"name": name, "not_mailed": shown.refusal, "cells": shown.cells}
+        print_json({**told_of, **written.to_json(), **asdict(shown.rendered)})
         return
     if shown.refusal:
         click.echo(f"note: {contact} would not be mailed: {shown.refusal}", err=True)
     click.echo(f"Subject: {shown.rendered.subject}")
-    for path in files:
-        click.echo(f"{path}: written")
+    written.tell()
     if not out:
-        click.echo(f"\n{shown.rendered.text}\n(--out FOLDER writes the HTML too)")
+        click.echo(f"\n{shown.rendered.text}\n(--out FOLDER writes the HTML too, and photographs it)")
 
 
 @command.command()

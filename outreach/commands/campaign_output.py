@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +13,6 @@ from outreach.campaigns.checking import Checked
 from outreach.campaigns.life import shown_time
 from outreach.campaigns.progress import CampaignProgress
 from outreach.commands.door import print_json, print_table
-from outreach.errors import Refusal
 from outreach.models import Campaign
 
 
@@ -121,19 +119,3 @@ def print_progress(found: CampaignProgress) -> None:
 def plain(text: str) -> str:
     """Return a text without the control characters that would steer a terminal."""
     return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
-
-
-def write_preview(
-    folder: Path, name: str, html: str, text: str, pictures: Mapping[str, bytes] | None = None
-) -> list[Path]:
-    """Write both parts of a mail into a folder, with the pictures (by file name) beside them."""
-    files = [folder / f"{name}.html", folder / f"{name}.txt", *(folder / picture for picture in pictures or {})]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for picture, data in (pictures or {}).items():
-            (folder / picture).write_bytes(data)
-        files[0].write_text(html, encoding="utf-8")
-        files[1].write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Refusal(f"{folder}: cannot be written: {error.strerror}") from error
-    return files

@@ -9,10 +9,13 @@ import click
 
 from outreach.app import App
 from outreach.campaigns.trying import try_template
-from outreach.commands.campaign_output import plain, write_preview
+from outreach.commands.campaign_output import plain
 from outreach.commands.door import Door, json_option, print_json, print_table
-from outreach.emails import templates
+from outreach.commands.preview_output import png_option, write
+from outreach.demo.pictures import draw
+from outreach.emails import markup, templates
 from outreach.emails.checking import Finding, Severity
+from outreach.emails.photographing import Picture
 from outreach.errors import FileRefused, Refusal
 
 
@@ -59,16 +62,28 @@ def check(ctx: click.Context, door: Door, names: tuple[str, ...], as_json: bool)
 
 @command.command()
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for both parts.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the files.")
+@png_option
+@json_option
 @click.pass_obj
-def preview(door: Door, name: str, out: Path) -> None:
-    """Write NAME.html and NAME.txt with invented content."""
+def preview(door: Door, name: str, out: Path, png: bool, as_json: bool) -> None:
+    """Write NAME.html, NAME.txt and its looks on a screen and a phone (PNG), with invented content."""
     with door.open() as app:
         rendered, findings = try_template(templates.load(app.templates, name), app.links)
     if rendered is None:
         raise Refusal("\n".join(finding.what for finding in findings if finding.severity is Severity.ERROR))
-    for path in write_preview(out, name, rendered.html, rendered.text):
-        click.echo(f"{path}: written")
+    written = write(out, name, rendered, _drawn(app, rendered.html), png=png)
+    if as_json:
+        print_json({"name": name, **written.to_json(), **asdict(rendered)})
+    else:
+        written.tell()
+
+
+def _drawn(app: App, html: str) -> dict[str, Picture]:
+    """Draw something for each invented picture of ours that a mail shows."""
+    shown = [address for attribute, address in markup.targets(html) if attribute == "src"]
+    ours = [address for address in dict.fromkeys(shown) if address.startswith(f"{app.links.base}/media/")]
+    return {address: Picture("image/jpeg", draw("green", number)) for number, address in enumerate(ours)}
 
 
 def _described(app: App, name: str) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Pictures of a mail as a screen and a phone show it, by a headless Chromium that can reach nothing.
 
 A template may name any address, inside our network too; so no request leaves the browser. Each is answered here, with a
-picture that we hold or with a refusal; behind that stand a proxy that isn't there and a resolver that finds no name, and
-scripts are off. The browser is spoken to over a pipe (DevTools protocol, messages that end with NUL): no port is opened.
+picture that we hold or with a refusal; behind that stand a proxy that isn't there and a resolver that finds no name,
+and scripts are off. The browser is spoken to over a pipe (DevTools protocol, messages that end with NUL), so it opens
+no port.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -102,7 +104,17 @@ class _Browser:
         reading, self._write = _pipe()
         self._read, writing = _pipe()
         flags = [*_FLAGS, f"--user-data-dir={self._folder}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        command = [sys.executable, "-I", "-c", _START, str(reading), str(writing), self._chromium, *flags, "about:blank"]
+        command = [
+            sys.executable,
+            "-I",
+            "-c",
+            _START,
+            str(reading),
+            str(writing),
+            self._chromium,
+            *flags,
+            "about:blank",
+        ]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(
             command, stdin=quiet, stdout=quiet, stderr=quiet, pass_fds=(reading, writing), start_new_session=True
@@ -114,10 +126,8 @@ class _Browser:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         os.close(self._write)
         os.close(self._read)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -208,7 +218,7 @@ class _Browser:
         return max(0.0, self._deadline - time.monotonic())
 
     def _failed(self, why: str) -> Refusal:
-        return Refusal(f"{self._chromium} makes no picture of the mail: {why}; preview it with --no-png")
+        return Refusal(f"{self._chromium} makes no picture of the mail: {why}")
 
 
 def _pipe() -> tuple[int, int]:

@@ -182,7 +182,7 @@ def test_the_preview_shows_what_a_contact_would_get(
     do: Callable[..., Any], cli: Callable[..., Any], filled: Path
 ) -> None:
     do("campaign", "new", "maart.yaml")
-    shown = do("campaign", "preview", "maart", "--contact", "ann@ann.example", "--out", "uit", "--json")
+    shown = do("campaign", "preview", "maart", "--contact", "ann@ann.example", "--out", "uit", "--no-png", "--json")
     assert "Beste Ann" in shown["html"]
     assert "/l/" not in shown["html"]
     assert (filled / "uit" / "maart.html").read_text() == shown["html"]
@@ -202,7 +202,7 @@ def test_the_preview_on_disk_shows_its_pictures_without_a_site(do: Callable[...,
     app.close()
     do("campaign", "new", "maart.yaml")
     for state in ("draft", "approved"):
-        files = do("campaign", "preview", "maart", "--out", state, "--json")["files"]
+        files = do("campaign", "preview", "maart", "--out", state, "--no-png", "--json")["files"]
         (picture,) = [Path(file) for file in files if file.endswith(".png")]
         assert picture.read_bytes() == (filled / "pictures" / "x.png").read_bytes()
         html = (filled / state / "maart.html").read_text()
@@ -277,7 +277,7 @@ def test_templates_are_listed_and_checked(do: Callable[..., Any], cli: Callable[
     ]
     found = do("template", "check", "--json")
     assert set(found) == {"invitation", "letter", "monthly", "spotlight", "story"}
-    do("template", "preview", "monthly", "--out", "uit")
+    do("template", "preview", "monthly", "--out", "uit", "--no-png")
     assert "Groenonderhoud &amp; tuinaanleg 1" in (filled / "uit" / "monthly.html").read_text()
     body = filled / "templates" / "emails" / "spotlight" / "body.txt"
     body.write_text("{{ secrets }}")
@@ -286,6 +286,45 @@ def test_templates_are_listed_and_checked(do: Callable[..., Any], cli: Callable[
     assert "unknown field 'secrets'" in ran.out
     assert "has faults" in do("template", "list")
     assert cli("template", "check", "nosuch").code == 1
+
+
+@pytest.mark.chromium
+def test_a_preview_photographs_the_mail_on_four_screens(do: Callable[..., Any], filled: Path, chromium: str) -> None:
+    do("campaign", "new", "maart.yaml")
+    shown = do("campaign", "preview", "maart", "--out", "uit", "--json")
+    names = [f"maart-{width}-{light}.png" for width in (640, 360) for light in ("light", "dark")]
+    assert [Path(file).name for file in shown["files"]] == ["maart.html", "maart.txt", *names]
+    assert (shown["no_png"], shown["not_loaded"]) == (None, [])
+    for name in names:
+        with Image.open(filled / "uit" / name) as image:
+            assert image.width == int(name.split("-")[1])
+            assert image.height > 1000
+    told = do("template", "preview", "invitation", "--out", "uit", "--json")
+    assert next(Path(file).name for file in told["files"] if "picture" in Path(file).name) == "invitation-picture-1.jpg"
+    assert "invitation-360-dark.png" in [Path(file).name for file in told["files"]]
+    assert told["not_loaded"] == []
+
+
+def test_without_chromium_there_is_a_preview_that_says_so(
+    do: Callable[..., Any], cli: Callable[..., Any], filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(filled))
+    ran = cli("template", "preview", "letter", "--out", "uit")
+    assert ran.code == 0
+    assert "note: no PNG: Chromium isn't installed (Debian: apt install chromium)" in ran.err
+    told = do("template", "preview", "letter", "--out", "uit", "--json")
+    assert [Path(file).suffix for file in told["files"]] == [".html", ".txt"]
+    assert "Chromium isn't installed" in told["no_png"]
+
+
+def test_the_preview_of_an_invitation_brings_its_calendar_entry(do: Callable[..., Any], filled: Path) -> None:
+    text = (filled / "maart.yaml").read_text().replace("template: monthly", "template: invitation")
+    event = "event:\n  starts_at: 2031-05-05 10:00\n  ends_at: 2031-05-05 12:00\n"
+    text += event + "  place: Atelier\n  address: Straat 1, 9000 Gent\n  host: Wij\n"
+    (filled / "maart.yaml").write_text(text)
+    do("campaign", "new", "maart.yaml")
+    do("campaign", "preview", "maart", "--out", "uit", "--no-png")
+    assert (filled / "uit" / "maart.ics").read_bytes().startswith(b"BEGIN:VCALENDAR\r\n")
 
 
 def test_every_command_tells_what_it_does(cli: Callable[..., Any]) -> None:

@@ -191,7 +191,8 @@ def opened(browser: Browser, html: str, width: int, scheme: str, *, pictures: bo
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_nothing_in_a_mail(browser: Browser, name: str, scheme: str, width: int) -> None:
-    for case in CASES:
+    # The machine's time is dear: the odd mails where they are most likely to break.
+    for case in CASES if (width, scheme) in ((320, "light"), (640, "dark")) else (usual,):
         page = opened(browser, made(name, case).html, width, scheme)
         found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response
         scrolled = page.evaluate("document.documentElement.scrollWidth")
