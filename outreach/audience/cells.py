@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 import unicodedata
 from datetime import date, datetime
@@ -55,10 +56,10 @@ def parse_date(text: str) -> date:
     stripped = " ".join(text.split())
     try:
         return _parse_date(stripped)
-    except ValueError as error:
-        if isinstance(error, CellError):
-            raise
-        raise CellError(f"{text!r} is no date ({error}): write it as 2026-03-31 or 31/03/2026") from None
+    except CellError:
+        raise
+    except ValueError:
+        raise CellError(f"{text!r} is no date: write it as 2026-03-31 or 31/03/2026") from None
 
 
 def _parse_date(text: str) -> date:
@@ -83,6 +84,8 @@ def _day(text: str, year: str, month: int, day: str, order: str) -> date:
     full_year = int(year) if len(year) == 4 else 2000 + int(year)
     if not 1900 <= full_year <= 2100:
         raise CellError(f"{text!r} is no date: the year {full_year} cannot be meant")
+    if not 1 <= int(day) <= calendar.monthrange(full_year, month)[1]:
+        raise CellError(f"{text!r} is no date: month {month} of {full_year} has no day {int(day)}")
     return date(full_year, month, int(day))
 
 

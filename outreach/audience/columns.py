@@ -24,6 +24,7 @@ class Field(StrEnum):
     LEGAL_FORM = "legal_form"
     POSTCODE = "postcode"
     MUNICIPALITY = "municipality"
+    COUNTRY = "country"
     ESTABLISHMENT_POSTCODE = "establishment_postcode"
     NACE = "nace"
     NACE_2008 = "nace_2008"
@@ -77,6 +78,10 @@ HEADERS: dict[Field, str] = {
     Field.MUNICIPALITY: """
         gemeente; plaats; stad; woonplaats; plaatsnaam; stad/gemeente; gemeente bedrijf; municipality; city; town;
         business city; company city; plaats (werk); commune; ville; localité
+    """,
+    Field.COUNTRY: """
+        land; landcode; land bedrijf; bedrijf land; land zetel; land (werk); country; country code; company country;
+        business country; billing country; pays; code pays
     """,
     Field.ESTABLISHMENT_POSTCODE: """
         postcode vestiging; vestiging postcode; postcode vestigingseenheid; vestigingspostcode; establishment

@@ -27,6 +27,7 @@ _BASIS_WORDS = {
         adresse générique; adresse impersonnelle; personne morale""",
 }  # fmt: skip
 _INTEREST = ("gerechtvaardigdbelang", "legitimateinterest", "interetlegitime")
+_BELGIUM = ("be", "b", "bel", "belgie", "belgium", "belgique", "belgien")
 _SEPARATORS = re.compile(r"[,;|\n\r]+")
 # What other countries write: NL-1012 AB, 59000, L-1234, SW1A 1AA.
 _FOREIGN = re.compile(
@@ -68,6 +69,21 @@ def spot(postcode: str, municipality: str = "") -> Spot:
     raise CellError(f"{postcode!r} is no Belgian postcode: write four digits such as 9000, or leave it empty")
 
 
+def check_abroad(postcode: str, number: str | None, country: str) -> None:
+    """Refuse five bare digits for a company with a Belgian number, unless the row names another country.
+
+    A company of another country may have a Belgian number, but a mistyped postcode is far more likely (99999, 92000);
+    taken as foreign it would silently lose its province. Forms that no Belgian code can be mistyped into (1012 AB,
+    NL-1012 AB, SW1A 1AA) say by themselves that they are foreign.
+    """
+    if place_of(postcode) is not None:
+        return
+    named = _fold(country)
+    if named in _BELGIUM or (number and not named and postcode.isdigit()):
+        way_out = "mend it" if named else "mend it, or name the country in a column `land`"
+        raise CellError(f"{postcode!r} is no Belgian postcode, which has four digits: {way_out}")
+
+
 def form(text: str) -> Form:
     """Return the legal form that a text stands for; unknown words are kept, and attest nothing."""
     known = legal_form(text)
@@ -100,7 +116,7 @@ def _near(text: str, version: int) -> list[str]:
     digits = re.sub(r"[^0-9]", "", text)[:7]
     while len(digits) >= 2:
         siblings = [digits[:-1] + str(last) for last in range(10)]
-        if known := [code for code in (digits, *siblings) if nace(version, code)]:
+        if known := [code for code in dict.fromkeys((digits, *siblings)) if nace(version, code)]:
             return known[:3]
         digits = digits[:-1]
     return []

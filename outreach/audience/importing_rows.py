@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ _ORDER = (
     Field.LEGAL_FORM,
     Field.POSTCODE,
     Field.MUNICIPALITY,
+    Field.COUNTRY,
     Field.EMAIL,
     Field.FIRST_NAME,
     Field.LAST_NAME,
@@ -155,12 +157,14 @@ class RowReader:
 
     def _entry(self, line: int, cells: list[str]) -> Entry:
         (
-            number, name, form, postcode, municipality, email, first, last, full, function,
+            number, name, form, postcode, municipality, country, email, first, last, full, function,
             basis, source, day, text, tags, topics, establishment, establishment_postcode,
         ) = self._pick([*cells, ""])  # fmt: skip
         digits = _number(number) if number and not number.isspace() else None
         clean = name if _is_clean(name) else clean_name(name)
         spot = self._spots[postcode, municipality]
+        if spot is not None and spot.municipality_nis is None:
+            cells_of.check_abroad(spot.postcode, digits, country)
         if digits is None and not (clean and spot):
             raise CellError("a company without enterprise number needs its name and its postcode")
         address = parse_address(email)
@@ -196,16 +200,20 @@ class RowReader:
             text = cells[self._only_sector]
             return self._sectors[text, "", self.defaults.nace_given] if text and not text.isspace() else None
         found: Sector | None = None
-        version = cells[self._version_column] if self._version_column >= 0 else ""
         for column, name in self._sector_columns:
-            text = cells[column]
-            if not text or text.isspace():
-                continue
-            told = version, self.defaults.nace_given
-            if name is not Field.NACE:
-                told = "", cells_of.version_of_header(name.value)
-            found = cells_of.overlay(found, self._sectors[text, *told])
+            told = self._sector_of(cells, column, name)
+            found = cells_of.overlay(found, told) if told else found
         return found
+
+    def _sector_of(self, cells: list[str], column: int, name: Field) -> Sector | None:
+        """Return the sector that one column tells."""
+        text = cells[column] if column < len(cells) else ""
+        if not text or text.isspace():
+            return None
+        if name is not Field.NACE:
+            return self._sectors[text, "", cells_of.version_of_header(name.value)]
+        version = cells[self._version_column] if self._version_column >= 0 else ""
+        return self._sectors[text, version, self.defaults.nace_given]
 
     def _establishment(self, number: str, postcode: str) -> tuple[str | None, Spot | None] | None:
         digits = parse_establishment_number(number) if number.strip() else None
@@ -214,12 +222,12 @@ class RowReader:
 
     def _told(self, basis: str, source: str, day: str, text: str) -> Evidence:
         given = self.defaults
-        kind = cells_of.basis(basis) if basis.strip() else given.basis
+        kind = self._basis(basis) if basis.strip() else given.basis
         where = clean_name(source, SOURCE_LENGTH) or given.source
         when = cells_of.day(day, self.today) if day.strip() else given.obtained_on
         if kind is None:
             raise CellError("no legal basis: fill the column, or give --basis")
-        if reason := legal_basis.forbidden(kind, self.sender):
+        if not basis.strip() and (reason := legal_basis.forbidden(kind, self.sender)):
             raise CellError(reason)
         if not where:
             raise CellError("no source of the legal basis: fill the column, or give --source")
@@ -227,31 +235,48 @@ class RowReader:
             raise CellError("no date of the legal basis: fill the column, or give --date")
         return Evidence(kind, where, when, clean_name(text, TEXT_LENGTH) or None)
 
+    def _basis(self, text: str) -> Basis | None:
+        kind = cells_of.basis(text) if text.strip() else None
+        if kind is not None and (reason := legal_basis.forbidden(kind, self.sender)):
+            raise CellError(reason)
+        return kind
+
     def _faults(self, cells: list[str]) -> list[str]:
         """Return every fault of a row, each with the header of its column."""
         if fault := row_fault(self.headers, cells):
             return [fault]
         (
-            number, name, form, postcode, municipality, email, first, last, full, function,
+            number, name, form, postcode, municipality, country, email, first, last, full, function,
             basis, source, day, text, tags, topics, establishment, establishment_postcode,
         ) = self._pick([*cells, ""])  # fmt: skip
         attempts: list[tuple[Field | None, Callable[[], object]]] = [
             (Field.ENTERPRISE_NUMBER, lambda: number.strip() and parse_enterprise_number(number)),
             (Field.COMPANY_NAME, lambda: clean_name(name)),
             (Field.LEGAL_FORM, lambda: self._forms[form]),
-            (Field.POSTCODE, lambda: self._spots[postcode, municipality]),
-            (None, lambda: self._sector(cells)),
+            (Field.POSTCODE, lambda: self._place(number, postcode, municipality, country)),
+            *((name, partial(self._sector_of, cells, column, name)) for column, name in self._sector_columns),
             (Field.EMAIL, lambda: parse_address(email)),
             (None, lambda: self._names(first, last, full)),
             (Field.FUNCTION, lambda: self._people[function]),
-            (None, lambda: self._evidence[basis, source, day, text]),
+            (Field.LEGAL_BASIS, lambda: self._basis(basis)),
+            (Field.BASIS_DATE, lambda: day.strip() and cells_of.day(day, self.today)),
+            (Field.BASIS_SOURCE, lambda: clean_name(source, SOURCE_LENGTH)),
+            (Field.TEXT_VERSION, lambda: clean_name(text, TEXT_LENGTH)),
             (Field.TAGS, lambda: self._labels[tags]),
             (Field.TOPICS, lambda: self._labels[topics]),
             (None, lambda: self._establishment(establishment, establishment_postcode)),
         ]
         found = [fault for name, attempt in attempts if (fault := self._fault(name, attempt))]
+        missing = _raised(lambda: self._told(basis, source, day, text))
+        if missing is not None and not any(str(missing) in fault for fault in found):
+            found.append(str(missing))
         # Alone, the cells are right: what is wrong is how they go together.
         return found or [str(_raised(lambda: self._entry(0, cells)))]
+
+    def _place(self, number: str, postcode: str, municipality: str, country: str) -> None:
+        spot = self._spots[postcode, municipality]
+        if spot is not None and spot.municipality_nis is None:
+            cells_of.check_abroad(spot.postcode, number.strip() or None, country)
 
     def _fault(self, name: Field | None, attempt: Callable[[], object]) -> str | None:
         error = _raised(attempt)

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from outreach.audience import bulk
+from outreach.belgium.calendar import BRUSSELS
 from outreach.errors import Refusal
 from outreach.models import Suppression, SuppressionReason
 
@@ -125,12 +126,11 @@ def lift(session: Session, address_hash: bytes, *, by: str, reason: str, now: da
     found = live(session, address_hash)
     if found is None:
         return False
+    since = f"suppressed since {found.at.astimezone(BRUSSELS):%Y-%m-%d} ({found.reason.value})"
     if found.reason in OPT_OUTS and not opted_in:
-        raise Refusal(
-            f"suppressed since {found.at:%Y-%m-%d} ({found.reason.value}): only the person's own opt-in lifts it"
-        )
+        raise Refusal(f"{since}: only the person's own opt-in lifts it")
     if opted_in and found.reason in (SuppressionReason.COMPLAINT, SuppressionReason.HARD_BOUNCE):
-        raise Refusal(f"suppressed since {found.at:%Y-%m-%d} ({found.reason.value}): an opt-in does not lift that")
+        raise Refusal(f"{since}: an opt-in does not lift that")
     closed = session.scalars(
         update(Suppression)
         .where(Suppression.id == found.id, Suppression.lifted_at.is_(None))

@@ -22,6 +22,8 @@ MAATWERK_CODES: dict[int, tuple[str, ...]] = {2008: ("88995", "4779303"), 2025: 
 _WRITTEN = re.compile(
     r"(?:NACE(?:-?BEL)?[\s:]*)?([A-V])?\s*(\d[\d. ]*)(?:(?:\s*[-–—:|(]\s*|\s+)[^\W\d].*)?", re.I | re.S
 )
+# A Belgian spreadsheet writes the code 41.20 as the number 41,2: without a space, a comma is the dot.
+_DECIMAL_COMMA = re.compile(r"((?:NACE(?:-?BEL)?[\s:]*)?[A-V]?\s*\d{1,2}),(\d{1,5})(?![\d,])", re.I)
 _FLOAT = re.compile(r"(\d+)\.0+")
 
 
@@ -115,8 +117,10 @@ def parse_code(text: str, version: int | None = None) -> str:
 
     A code is taken as written if it exists (in `version`, or in either). Spreadsheets turn 01.110 into 1.11 and 01110
     into 1110 or 1110.0, so only what doesn't exist as written is tried without `.0` and then with a leading zero.
-    Dots show a lost zero for certain: 1.11 can only be 01.11.
+    Dots show a lost zero for certain: 1.11 can only be 01.11. A decimal comma is read as the dot. What a number loses
+    at its end, 41.20 written as 41.2, is the group 41.2: a code with a 0 added is the only one beneath it.
     """
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     versions = VERSIONS if version is None else (version,)
     letter = text.strip().upper()
     if len(letter) == 1 and any(nace(v, letter) for v in versions):
@@ -124,12 +128,16 @@ def parse_code(text: str, version: int | None = None) -> str:
     match = _WRITTEN.fullmatch(text.strip())
     if match is None:
         raise SectorError(f"{text!r} is not a NACE code: write it as 41.201, 41201 or F")
-    for candidate in _candidates(match[2].strip()):
+    candidates = _candidates(match[2].strip())
+    for candidate in candidates:
         found = [entry for v in versions if (entry := nace(v, candidate))]
         if found and (not match[1] or match[1].upper() in {entry.section for entry in found}):
             return candidate
-    where = f"NACE-BEL {version}" if version else "NACE-BEL 2008 or 2025"
-    raise SectorError(f"{text!r} does not exist in {where}")
+    if version is None:
+        raise SectorError(f"{text!r} does not exist in NACE-BEL 2008 or 2025")
+    elsewhere = [str(v) for v in VERSIONS if v != version and any(nace(v, each) for each in candidates)]
+    but = f", but it does in NACE-BEL {elsewhere[0]}: name that version in the header or beside it" if elsewhere else ""
+    raise SectorError(f"{text!r} does not exist in NACE-BEL {version}{but}")
 
 
 def resolve(text: str, version: int | None, default_version: int = 2025) -> Sector:
@@ -137,7 +145,7 @@ def resolve(text: str, version: int | None, default_version: int = 2025) -> Sect
 
     Without a version, a code that exists in one version only is that one; in both, it is taken as `default_version`.
     """
-    return _resolve(" ".join(text.split()), version, default_version)
+    return _resolve(_DECIMAL_COMMA.sub(r"\1.\2", " ".join(text.split())), version, default_version)
 
 
 @lru_cache(maxsize=20_000)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from outreach.app import App
 from outreach.audience import contacts, erasing, suppressing
 from outreach.audience.contacts import AddressFile, ContactCard, LeadView, SuppressionView
-from outreach.commands.door import Door, actor, as_json_text, counted, json_option, local, print_json, print_table
+from outreach.belgium.calendar import BRUSSELS
+from outreach.commands.door import Door, actor, as_json_text, counted, day, json_option, local, print_json, print_table
 from outreach.errors import NotFound, Refusal
 from outreach.links import hash_address
 from outreach.models import SuppressionReason
@@ -66,7 +67,7 @@ def show(door: Door, who: str, as_json: bool) -> None:
     with door.open() as app, app.database.reading() as session:
         held = _held(session, app, who)
     if as_json:
-        print_json(held)
+        print_json(held, zone=BRUSSELS)
         return
     for card in held.contacts:
         _print_card(card)
@@ -95,9 +96,9 @@ def _print_card(card: ContactCard) -> None:
         ("tags", ", ".join(card.tags)),
         ("topics", ", ".join(f"{topic.topic}{'' if topic.follows else ' (left)'}" for topic in card.topics)),
         ("at most", f"one mail {_OFTEN[card.frequency]}, chosen by the contact" if card.frequency else None),
-        ("tracking", f"consent since {card.tracking_consent_at:%Y-%m-%d}" if card.tracking_consent_at else None),
+        ("tracking", f"consent since {day(card.tracking_consent_at)}" if card.tracking_consent_at else None),
         *(("basis", f"{row.basis} since {row.obtained_on}, from {row.source!r}, entered by {row.actor}"
-           + (f", withdrawn {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else "")) for row in card.bases),
+           + (f", withdrawn {day(row.withdrawn_at)}" if row.withdrawn_at else "")) for row in card.bases),
         *(("mail", f"{row.campaign}: {row.status} {row.reason or ''} {local(row.status_at)}")
           for row in card.deliveries),
     ]  # fmt: skip
@@ -121,12 +122,12 @@ def _print_rest(held: AddressFile) -> None:
 
 
 def _lead(lead: LeadView) -> str:
-    return f"{lead.id}: {lead.company} → {lead.enterprise}, {lead.stage}, {lead.happened_at:%Y-%m-%d}"
+    return f"{lead.id}: {lead.company} → {lead.enterprise}, {lead.stage}, {day(lead.happened_at)}"
 
 
 def _suppression(row: SuppressionView) -> str:
-    lifted = f", lifted {row.lifted_at:%Y-%m-%d} by {row.lifted_by} ({row.lifted_reason})" if row.lifted_at else ""
-    return f"{row.reason} since {row.at:%Y-%m-%d} ({row.source}, by {row.actor}){lifted}"
+    lifted = f", lifted {day(row.lifted_at)} by {row.lifted_by} ({row.lifted_reason})" if row.lifted_at else ""
+    return f"{row.reason} since {day(row.at)} ({row.source}, by {row.actor}){lifted}"
 
 
 def _name(card: ContactCard) -> str:
@@ -207,11 +208,11 @@ def export(door: Door, address: str, out: Path | None) -> None:
     with door.open() as app, app.database.reading() as session:
         held = contacts.export(session, contacts.checked_address(address), app.suppression_key)
     if out is None:
-        print_json(held)
+        print_json(held, zone=BRUSSELS)
         return
     try:
         with out.open("x", encoding="utf-8") as file:
-            file.write(as_json_text(held))
+            file.write(as_json_text(held, zone=BRUSSELS))
     except FileExistsError:
         raise Refusal(f"{out}: is there already: choose another name") from None
     except OSError as error:

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,11 +62,11 @@ def actor() -> str:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON with stable keys.")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, zone: tzinfo) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
+        return value.astimezone(zone).isoformat()
     if isinstance(value, date | Path):
         return str(value)
     if isinstance(value, Enum):
@@ -77,14 +78,14 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def as_json_text(data: Any) -> str:
-    """Return `data` (dataclasses, dates and enums included) as indented JSON."""
-    return json.dumps(data, default=_plain, ensure_ascii=False, indent=2)
+def as_json_text(data: Any, *, zone: tzinfo = UTC) -> str:
+    """Return `data` (dataclasses, dates and enums included) as indented JSON, moments with the offset of `zone`."""
+    return json.dumps(data, default=partial(_plain, zone=zone), ensure_ascii=False, indent=2)
 
 
-def print_json(data: Any) -> None:
-    """Print `data` (dataclasses, dates and enums included) as indented JSON."""
-    click.echo(as_json_text(data))
+def print_json(data: Any, *, zone: tzinfo = UTC) -> None:
+    """Print `data` (dataclasses, dates and enums included) as indented JSON, moments with the offset of `zone`."""
+    click.echo(as_json_text(data, zone=zone))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
@@ -134,6 +135,11 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 def local(moment: datetime) -> str:
     """Return a moment as the clock in Brussels shows it, to the minute."""
     return f"{moment.astimezone(BRUSSELS):%Y-%m-%d %H:%M}"
+
+
+def day(moment: datetime) -> str:
+    """Return the day of a moment as the calendar in Brussels has it: midnight there is the day before in UTC."""
+    return f"{moment.astimezone(BRUSSELS):%Y-%m-%d}"
 
 
 def shown(name: str, value: Any) -> Any:

@@ -188,7 +188,7 @@ def _print(
     for reject in summary.rejects[:SHOWN_AT_MOST]:
         click.echo(f"  line {reject.line}: {_printable(reject.reason)}")
     if (more := len(summary.rejects) - SHOWN_AT_MOST) > 0:
-        click.echo(f"  … and {more} more")
+        click.echo(f"  … and {more:,} more")
     if dry_run:
         click.echo("dry run: nothing was changed, and no rejects file was written")
     else:
@@ -201,10 +201,10 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
     lines = [
         f"{summary.file}: {counted(summary.rows, 'row')} ({form})",
         "columns: " + ", ".join(f"{header} → {name}" for name, header in summary.columns.items()),
-        f"companies: {companies.created} new, {companies.updated} updated, {companies.unchanged} unchanged",
-        f"contacts: {people.created} new, {people.updated} updated, {people.unchanged} unchanged "
+        f"companies: {companies.created:,} new, {companies.updated:,} updated, {companies.unchanged:,} unchanged",
+        f"contacts: {people.created:,} new, {people.updated:,} updated, {people.unchanged:,} unchanged "
         f"({counted(summary.role_addresses, 'impersonal address', 'impersonal addresses')})",
-        f"evidence of a legal basis: {summary.evidence_added} added",
+        f"evidence of a legal basis: {summary.evidence_added:,} added",
     ]
     irregular = "(public body, co-owners, maatwerkbedrijf): not mailed"
     told = (
@@ -245,14 +245,14 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
         lines.append(f"columns not read: {', '.join(map(repr, summary.unknown_columns))} (use --map to read one)")
     lines += [f"warning: {_printable(warning)}" for warning in summary.warnings[:SHOWN_AT_MOST]]
     if (more := len(summary.warnings) - SHOWN_AT_MOST) > 0:
-        lines.append(f"warning: … and {more} more")
+        lines.append(f"warning: … and {more:,} more")
     return [_printable(line) for line in lines]
 
 
 def _suppression_lines(summary: SuppressionSummary) -> list[str]:
     lines = [
         f"{_printable(summary.file)}: {counted(summary.rows, 'row')}, read as {summary.format}",
-        f"suppressed: {summary.suppressed} new, {summary.already_suppressed} were suppressed already",
+        f"suppressed: {summary.suppressed:,} new, {summary.already_suppressed:,} were suppressed already",
     ]
     told = (
         (summary.doubles, "row repeats an address of this file", "rows repeat an address of this file"),

@@ -239,3 +239,18 @@ def test_erasing_asks_first(cli: Cli, app: App, tmp_path: Path, monkeypatch: pyt
     assert cli("contact", "erase", ANN).code == 1
     with app.database.reading() as session:
         assert len(contacts.of_address(session, ANN, app.suppression_key)) == 2
+
+
+def test_midnight_in_brussels_is_shown_as_the_day_it_is_there(app: App, cli: Cli, tmp_path: Path) -> None:
+    """A day of a list is midnight in Brussels, which is the day before in UTC."""
+    (tmp_path / "uit.csv").write_text("Email Address,UNSUB_TIME\nbob@jansen.example,2026-07-01\n")
+    assert cli("import", "suppressions", tmp_path / "uit.csv").code == 0
+    shown = cli("contact", "show", "bob@jansen.example").out
+    assert "since 2026-07-01" in shown
+    assert "2026-06-30" not in shown
+    for command in (("contact", "export"), ("contact", "show", "--json")):
+        held = json.loads(cli(*command, "bob@jansen.example").out)
+        assert held["suppressions"][0]["at"] == "2026-07-01T00:00:00+02:00"
+    with app.database.writing() as session, pytest.raises(Refusal, match="suppressed since 2026-07-01"):
+        key = hash_address(app.suppression_key, "bob@jansen.example")
+        suppressing.lift(session, key, by="test", reason="asked", now=app.now())

@@ -564,3 +564,46 @@ def test_a_code_with_a_zero_added_is_all_that_there_is_beneath_it() -> None:
             code = number.zfill(3 if len(number) < 4 else 4)
             if nace(version, code) and nace(version, f"{code}0"):
                 assert not any(nace(version, f"{code}{last}") for last in range(1, 10)), code
+
+
+def reasons(app: App, folder: Path, *rows: Any, extra: tuple[str, ...] = ()) -> list[str]:
+    path = lists.write(folder / "reasons.csv", rows, headers=(*lists.HEADERS, *extra))
+    return [reject.reason for reject in take_in(app, path).rejects]
+
+
+@pytest.mark.parametrize("postcode", ["99999", "92000", "9999"])
+def test_a_mistyped_belgian_postcode_is_refused_and_leaves_the_good_one(
+    app: App, tmp_path: Path, postcode: str
+) -> None:
+    take_in(app, lists.write(tmp_path / "good.csv", [row(postcode="9000")]))
+    (reason,) = reasons(app, tmp_path, row(postcode=postcode))
+    assert reason.startswith(f"Postcode: '{postcode}' is no Belgian postcode")
+    assert one(app, Company).postcode == "9000"
+
+
+@pytest.mark.parametrize(
+    ("postcode", "country", "kept"),
+    [("59000", "Frankrijk", True), ("59000", "", False), ("59000", "België", False), ("1012 AB", "", True)],
+)
+def test_a_postcode_of_another_country_is_believed_when_the_row_says_so(
+    app: App, tmp_path: Path, postcode: str, country: str, kept: bool
+) -> None:
+    refused = reasons(app, tmp_path, (*row(postcode=postcode), country), extra=("Land",))
+    assert bool(refused) is not kept
+    assert kept or "no Belgian postcode" in refused[0]
+
+
+def test_a_faulty_date_or_basis_names_its_column_and_no_programmer_s_words(app: App, tmp_path: Path) -> None:
+    found = reasons(app, tmp_path, row(rechtsgrond="zomaar", datum="gisteren"), row(datum="31/02/2026"))
+    assert "Rechtsgrond: 'zomaar' is no legal basis" in found[0]
+    assert "Datum toestemming: 'gisteren' is no date: write it as 2026-03-31 or 31/03/2026" in found[0]
+    assert "Datum toestemming: '31/02/2026' is no date: month 2 of 2026 has no day 31" in found[1]
+    assert not any("isoformat" in reason or "out of range" in reason for reason in found)
+
+
+def test_a_wrong_sector_code_gets_each_hint_once_and_its_column(app: App, tmp_path: Path) -> None:
+    rows = ((*row(), "41,202"), (*row(), "41,5"))
+    found = reasons(app, tmp_path, *rows, extra=("NACE 2025",))
+    assert found[0].startswith("NACE 2025: '41.202' does not exist in NACE-BEL 2025, but it does in NACE-BEL 2008")
+    hints = found[1].rpartition("the nearest there: ")[2].split(", ")
+    assert len(hints) == len(set(hints))

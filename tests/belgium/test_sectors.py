@@ -23,6 +23,13 @@ from outreach.belgium.sectors import Rule, Sector, SectorError, parse_code, pars
         ("c25", "25"),
         ("41.201 - Algemene bouw van residentiële gebouwen", "41201"),
         ("NACE 41.201", "41201"),
+        # A Belgian spreadsheet writes the code as a number, with a comma, and without the zero at its end.
+        ("41,20", "4120"),
+        ("41,2", "412"),
+        ("41,201", "41201"),
+        ("47,1", "471"),
+        ("1,11", "0111"),
+        ("NACE 41,201", "41201"),
     ],
 )
 def test_a_code_is_taken_as_written_and_then_with_its_lost_zero(text: str, code: str) -> None:
@@ -30,7 +37,7 @@ def test_a_code_is_taken_as_written_and_then_with_its_lost_zero(text: str, code:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "999", "W", "bakkerij", "A25", "41.201; 41.202", "25,11", "41.201/41.202", "1.1.1.1.1.1"]
+    "text", ["", "999", "W", "bakkerij", "A25", "41.201; 41.202", "25, 11", "41,42,43", "41.201/41.202", "1.1.1.1.1.1"]
 )
 def test_what_is_no_code_is_refused(text: str) -> None:
     with pytest.raises(SectorError):
@@ -130,3 +137,13 @@ def test_any_text_gives_a_sector_or_a_sector_error(text: str) -> None:
     except SectorError:
         return
     assert sector.section_2008 or sector.section_2025
+
+
+@pytest.mark.parametrize(("dotted", "comma"), [("41.20", "41,20"), ("41.201", "41,201"), ("47.1", "47,1")])
+def test_a_decimal_comma_is_read_like_the_dot(dotted: str, comma: str) -> None:
+    assert resolve(comma, 2008) == resolve(dotted, 2008)
+
+
+def test_a_code_of_the_other_version_is_told_where_it_exists() -> None:
+    with pytest.raises(SectorError, match=r"does not exist in NACE-BEL 2025, but it does in NACE-BEL 2008"):
+        resolve("41,202", 2025)
