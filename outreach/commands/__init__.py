@@ -17,6 +17,7 @@ NOUNS = {
     "campaign": "Write, approve, schedule and follow campaigns.",
     "catalogue": "Enterprises and their services.",
     "check": "Say what is wrong with settings, keys, database, templates, segments and relay.",
+    "collaboration": "Which companies are or were customer or supplier of which enterprises.",
     "contact": "Find, show, suppress, erase or export a contact.",
     "db": "Upgrade, back up and restore the database with its keys.",
     "demo": "Fill a project with invented data and run the main job on it.",
