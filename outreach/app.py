@@ -22,6 +22,7 @@ from outreach.errors import Refusal
 from outreach.keys import Keys, keys_file, make_keys, read_keys, write_keys
 from outreach.links import Links
 from outreach.models import Installation
+from outreach.place import Standing
 from outreach.settings import FILE_NAME, Settings, load_settings
 
 
@@ -122,7 +123,8 @@ def _belonging(folder: Path, keys: Keys | None, database: Database, now: datetim
         raise Refusal(
             f"{keys_file(folder)}: the suppression key isn't the one this database was made with; restore the pair"
         )
-    if installation.instance_id == keys.instance_id and not place.fits(database):
+    ours = installation.instance_id == keys.instance_id
+    if ours and place.standing(database, keys.instance_id) is Standing.FOREIGN:
         # As after a restore: from now on the folder and the database aren't each other's until a person adopts it.
         keys = replace(keys, instance_id=secrets.token_hex(16))
         write_keys(folder, keys)
@@ -132,7 +134,9 @@ def _belonging(folder: Path, keys: Keys | None, database: Database, now: datetim
 def _install(folder: Path, keys: Keys, database: Database, now: datetime) -> Keys:
     write_keys(folder, keys)  # first: a database whose key was never written down could not be opened again
     with database.writing() as session:
-        if session.scalar(select(Installation)) is None:
+        first = session.scalar(select(Installation)) is None
+        if first:
             session.add(Installation(id=1, instance_id=keys.instance_id, key_canary=keys.canary, created_at=now))
-    place.claim(database)
+    if first:
+        place.claim(database, keys.instance_id, now)
     return keys

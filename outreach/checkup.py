@@ -22,6 +22,7 @@ from outreach.emails import templates
 from outreach.errors import Refusal
 from outreach.keys import Keys, keys_file, read_keys
 from outreach.models import Installation
+from outreach.place import Standing
 from outreach.settings import FILE_NAME, Settings, load_settings
 
 
@@ -146,10 +147,16 @@ def _keys(project: Path, database: Database) -> Iterator[Finding]:
 def _pair(file: Path, keys: Keys, installation: Installation | None, database: Database) -> Iterator[Finding]:
     if installation is None:
         yield Finding("keys", False, f"{file}: the database has no keys yet; run `outreach db upgrade`")
-    elif installation.key_canary != keys.canary:
+        return
+    if installation.key_canary != keys.canary:
         yield Finding("keys", False, f"{file}: not the key this database was made with; restore the pair")
-    elif installation.instance_id != keys.instance_id or not place.fits(database):
+        return
+    standing = place.standing(database, keys.instance_id)
+    if standing is Standing.FOREIGN:
         text = "the database was restored or copied, or the folder moved: it sends nothing until `outreach db adopt`"
+        yield Finding("keys", False, text)
+    elif standing is Standing.STRANGER:
+        text = "this host isn't one of those that send from the database: it sends nothing until `outreach db join`"
         yield Finding("keys", False, text)
     else:
         yield Finding("keys", True, f"{file} belongs to the database")

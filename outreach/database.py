@@ -45,9 +45,10 @@ class DatabaseReplaced(Refusal):
 
 @dataclass(frozen=True)
 class Database:
-    """An engine with its two kinds of transaction."""
+    """An engine with its two kinds of transaction, and the project folder that opened it."""
 
     engine: Engine
+    folder: Path
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -80,11 +81,11 @@ def open_database(url: str, folder: Path, *, busy_seconds: float = BUSY_SECONDS)
     except ArgumentError as error:
         raise Refusal(f"database.url {url!r} is no database address: write e.g. sqlite:///outreach.db") from error
     if parsed.get_backend_name() == "sqlite":
-        return Database(_open_sqlite(parsed.database or "outreach.db", folder, busy_seconds))
+        return Database(_open_sqlite(parsed.database or "outreach.db", folder, busy_seconds), folder)
     if parsed.get_backend_name() == "postgresql":
         url_of_driver = parsed.set(drivername="postgresql+psycopg")
         named = {"application_name": own_name()}
-        return Database(create_engine(url_of_driver, pool_size=20, pool_pre_ping=True, connect_args=named))
+        return Database(create_engine(url_of_driver, pool_size=20, pool_pre_ping=True, connect_args=named), folder)
     raise Refusal(f"database.url {url!r}: only sqlite:/// and postgresql:// are known")
 
 

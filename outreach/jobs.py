@@ -9,16 +9,25 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from outreach import place
 from outreach.app import App
-from outreach.campaigns import starting, verdicts
+from outreach.campaigns import holding_back, starting, verdicts
 from outreach.campaigns.starting import Paused, Started
 from outreach.campaigns.verdicts import Classified
 from outreach.delivery import resting
 from outreach.delivery.sending import Progress, Summary, send_due
 from outreach.leads import notices
+from outreach.place import Standing
+
+_NOT_OURS = (
+    "this database was restored or copied, or its folder moved: "
+    "if it is the one that sends from now on, run `outreach db adopt`"
+)
+_NOT_JOINED = "this host isn't one of those that send from the database yet: run `outreach db join` here"
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -82,8 +91,12 @@ def start_due(app: App) -> Starts:
     steps, outcomes = _Steps(), list[Started | Paused | None]()
     with app.database.reading() as session:
         due = starting.due(session, app.now())
+    standing = place.standing(app.database, app.keys.instance_id) if due else Standing.OURS
+    if standing is Standing.STRANGER:
+        return Starts()  # those hosts that have joined start them
     for campaign_id in due:
-        outcomes.append(steps.do(f"starting campaign {campaign_id}", partial(_start, app, campaign_id), None))
+        step = partial(_start, app, campaign_id, standing)
+        outcomes.append(steps.do(f"starting campaign {campaign_id}", step, None))
     if steps.faults:
         raise RuntimeError("; ".join(steps.faults))
     return Starts(
@@ -92,7 +105,7 @@ def start_due(app: App) -> Starts:
     )
 
 
-def _start(app: App, campaign_id: int) -> Started | Paused | None:
+def _start(app: App, campaign_id: int, standing: Standing) -> Started | Paused | None:
     with app.database.writing() as session:
         outcome = starting.start(
             session,
@@ -100,7 +113,7 @@ def _start(app: App, campaign_id: int) -> Started | Paused | None:
             settings=app.settings,
             links=app.links,
             now=app.now(),
-            instance_id=app.keys.instance_id,
+            instance_id=_instance_id(app, standing),
             simulated=app.simulated,
         )
     if isinstance(outcome, Started):
@@ -110,21 +123,21 @@ def _start(app: App, campaign_id: int) -> Started | Paused | None:
     return outcome
 
 
+def _instance_id(app: App, standing: Standing) -> str:
+    """Return the database's id as our folder has it; none if the database isn't ours, whatever its id says."""
+    return app.keys.instance_id if standing is Standing.OURS else ""
+
+
 def send(app: App, stop: threading.Event, progress: Progress | None = None) -> Summary:
     """Send what is due now; nothing at all from a database that was restored or copied."""
-    with app.database.reading() as session:
-        ours = starting.is_ours(session, app.keys.instance_id)
-        simulated = not app.simulated and starting.simulated_under_way(session)
-    if not ours:
+    standing = place.standing(app.database, app.keys.instance_id)
+    if standing is Standing.STRANGER:
+        return Summary(trouble=_NOT_JOINED)
+    if standing is Standing.FOREIGN:
         with app.database.writing() as session:
-            starting.pause_foreign(session, app.keys.instance_id, app.now())
-        return Summary(
-            trouble="this database was restored or copied, or its folder moved: "
-            "if it is the one that sends from now on, run `outreach db adopt`"
-        )
-    if simulated:
-        with app.database.writing() as session:
-            starting.pause_simulated(session, app.now())
+            starting.pause_foreign(session, _instance_id(app, standing), app.now())
+        return Summary(trouble=_NOT_OURS)
+    _hold_back(app)
     return send_due(
         app.database,
         app.settings,
@@ -135,6 +148,24 @@ def send(app: App, stop: threading.Event, progress: Progress | None = None) -> S
         progress=progress,
         simulated=app.simulated,
     )
+
+
+def _hold_back(app: App) -> None:
+    """Pause what must not simply go on; then say that a sender is there."""
+    now, lateness = app.now(), timedelta(minutes=app.settings.sending.max_lateness_minutes)
+    with app.database.reading() as session:
+        simulated = not app.simulated and starting.simulated_under_way(session)
+        silent = holding_back.silent(session, now, lateness)
+        seen = holding_back.is_due_to_be_seen(session, now)
+    if simulated or silent:
+        with app.database.writing() as session:
+            if simulated:
+                starting.pause_simulated(session, now)
+            for name in holding_back.pause_silent(session, now, lateness):
+                log.warning("campaign %s waits for a person: nothing was sent for long", name)
+    if seen:
+        place.draw(app.database, now)
+    place.note(app.database)
 
 
 def remind_due(app: App) -> int:

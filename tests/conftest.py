@@ -155,6 +155,12 @@ def spamassassin() -> str:
 
 
 @pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What outreach keeps in the user's state folder stays in the test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(autouse=True)
 def _as_wide_as_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests that run in parallel inherit a COLUMNS of the runner's; tables would be cut to it."""
     monkeypatch.delenv("COLUMNS", raising=False)

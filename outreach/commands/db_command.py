@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import select
 
 from outreach import backup as backups
 from outreach import place, restoring
 from outreach.app import find_project, system_clock
 from outreach.audience.wishes import CarriedOver
+from outreach.campaigns import holding_back
 from outreach.commands.door import Door, actor, counted, json_option, local, print_json
 from outreach.database import current_revision, latest_revision, open_database, upgrade
-from outreach.models import Installation
+from outreach.keys import write_keys
+from outreach.place import Standing
 from outreach.restoring import Restored
 from outreach.settings import load_settings
 
@@ -164,19 +166,57 @@ def discard(door: Door, yes: bool, as_json: bool) -> None:
 
 @command.command()
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option(
+    "--send-other-mail",
+    is_flag=True,
+    help="Send the notices and acknowledgements that wait, too; some may have gone out already.",
+)
 @json_option
 @click.pass_obj
-def adopt(door: Door, yes: bool, as_json: bool) -> None:
-    """Say that this copy of the database is the live one, so that campaigns may be sent from it."""
-    with door.open() as app, app.database.writing() as session:
-        installation = session.scalars(select(Installation)).one()
-        changed = installation.instance_id != app.keys.instance_id
+def adopt(door: Door, yes: bool, send_other_mail: bool, as_json: bool) -> None:
+    """Say that this copy of the database is the live one, so that campaigns may be sent from it.
+
+    Every campaign that is scheduled or under way is paused: look at each, and resume it by hand.
+    """
+    names: list[str] = []
+    mails, by = 0, actor()
+    with door.open() as app:
+        changed = place.standing(app.database, app.keys.instance_id) is not Standing.OURS
         if changed and not yes:
-            click.confirm("Is no other copy of this database sending mail?", abort=True)
-        installation.instance_id = app.keys.instance_id
-        session.commit()
-        place.claim(app.database)
+            click.confirm("Is no other copy of this database sending mail?", abort=True, err=True)
+        if changed:
+            with app.database.writing() as session:
+                names, mails = holding_back.adopt(session, by=by, now=app.now(), send_other_mail=send_other_mail)
+            place.claim(app.database, app.keys.instance_id, app.now())
     if as_json:
-        print_json({"adopted": changed, "by": actor()})
+        print_json({"adopted": changed, "by": by, "paused": names, "other_mails_held": mails})
     else:
-        click.echo("adopted: campaigns may be sent from this copy" if changed else "this copy is the live one already")
+        _print_adopted(changed, names, mails)
+
+
+def _print_adopted(changed: bool, names: list[str], mails: int) -> None:
+    if not changed:
+        click.echo("this copy is the live one already")
+        return
+    click.echo("adopted: campaigns may be sent from this copy")
+    for name in names:
+        click.echo(f"paused: {name}; if its mails haven't gone out elsewhere: outreach campaign resume {name} --accept")
+    if mails:
+        click.echo(f"{mails} notices and acknowledgements that waited may have gone out already: they aren't sent")
+
+
+@command.command()
+@json_option
+@click.pass_obj
+def join(door: Door, as_json: bool) -> None:
+    """Let this host send too, beside those that send from the same PostgreSQL database already.
+
+    For a new host, with the project folder and its keys copied to it, and for the others after an adoption.
+    """
+    with door.open() as app:
+        instance_id = place.join(app.database, app.keys.instance_id, app.now())
+        write_keys(app.project, dataclasses.replace(app.keys, instance_id=instance_id))
+    if as_json:
+        print_json({"joined": True, "by": actor()})
+    else:
+        click.echo("joined: campaigns are sent from this host too; start `outreach up` or workers here anew")

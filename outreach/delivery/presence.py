@@ -37,6 +37,10 @@ class AnotherSender(Refusal):
     """Another process sends from this SQLite database; the text names it."""
 
 
+class NotOurs(Refusal):
+    """The database is no longer the one that this process opened."""
+
+
 @dataclass(frozen=True)
 class Presence:
     """This process as a sender; `lost` is set when others may take it for dead."""
@@ -50,7 +54,8 @@ def present(database: Database, *, now: Callable[[], datetime], lease: timedelta
     """Be a sender while the block runs; AnotherSender if there is one already on this SQLite database."""
     with _only_sender(database), _connection_of_its_own(database) as connection:
         me = Presence(_register(database, connection, now()))
-        place.draw(database)
+        if not place.draw(database, now()):
+            raise NotOurs("this database was put back or copied while this process ran: nothing is sent from it")
         over = threading.Event()
         arguments = (database, connection, me, over, lease.total_seconds() / 4, now)
         heart = threading.Thread(target=_beat, args=arguments, name="heartbeat", daemon=True)
@@ -62,7 +67,7 @@ def present(database: Database, *, now: Callable[[], datetime], lease: timedelta
             heart.join()
             with database.writing() as session:
                 session.execute(delete(Worker).where(Worker.id == me.worker_id))
-            place.draw(database)
+            place.draw(database, now())
 
 
 def bury_dead(session: Session, me: Presence, lease: timedelta) -> None:
@@ -149,7 +154,7 @@ def _beat(
         try:
             if not _renewed(database, connection, me.worker_id, now()):
                 break
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:  # a full disk too
             log.warning("heartbeat failed: %s", error)
             if connection is not None:
                 break
@@ -160,11 +165,11 @@ def _beat(
 def _renewed(database: Database, connection: Connection | None, worker_id: int, now: datetime) -> bool:
     renew = update(Worker).where(Worker.id == worker_id).returning(Worker.id)
     if connection is not None:
-        return connection.scalar(renew.values(heartbeat_at=_database_time())) is not None
-    with database.writing() as session:
-        alive = session.scalar(renew.values(heartbeat_at=now)) is not None
-    place.draw(database)
-    return alive
+        alive = connection.scalar(renew.values(heartbeat_at=_database_time())) is not None
+    else:
+        with database.writing() as session:
+            alive = session.scalar(renew.values(heartbeat_at=now)) is not None
+    return place.draw(database, now) and alive
 
 
 def _database_time() -> ColumnElement[datetime]:

@@ -50,7 +50,7 @@ from outreach.models.deliveries import (
 )
 from outreach.models.leads import Channel, Collaboration, CollaborationKind, Evidence, Lead, LeadStage
 from outreach.models.register import ExtractType, RegisterCode, RegisterEntry, RegisterImport, RegisterName
-from outreach.models.staff import Attempt, Installation, Login, Role, User
+from outreach.models.staff import Attempt, Host, Installation, Login, Role, User
 from outreach.models.subscriptions import Confirmation, ConfirmationKind, ConsentPurpose, ConsentText, PreferenceChange
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "Frequency",
     "Hit",
     "HitKind",
+    "Host",
     "Installation",
     "Lead",
     "LeadStage",

@@ -51,6 +51,21 @@ class Attempt(Table):
     at: Mapped[datetime]
 
 
+class Host(Table):
+    """A project folder that sends from here: one on SQLite, one per host on PostgreSQL; see outreach/place.py.
+
+    `token` is drawn anew while mail is sent; `instance_id` is the database's when the folder claimed or joined it.
+    """
+
+    __tablename__ = "host"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    instance_id: Mapped[str] = mapped_column(String(32))
+    token: Mapped[str] = mapped_column(String(32))
+    drawn_at: Mapped[datetime]
+
+
 class Installation(Table):
     """One row: which copy of the database this is, and the canary that proves the suppression key is the right one."""
 
@@ -58,7 +73,9 @@ class Installation(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     instance_id: Mapped[str] = mapped_column(String(32))
-    generation: Mapped[str | None] = mapped_column(String(32))  # drawn anew while mail is sent; see outreach/place.py
+    server: Mapped[str | None] = mapped_column(String(1000))  # which database this is; a copy is another
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")  # one more with each token of a host
+    seen_at: Mapped[datetime | None]  # when a sender last said that it is there
     key_canary: Mapped[bytes]
     created_at: Mapped[datetime]
 

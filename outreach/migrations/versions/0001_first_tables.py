@@ -158,10 +158,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug"),
     )
     op.create_table(
+        "host",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("instance_id", sa.String(length=32), nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False),
+        sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "installation",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("instance_id", sa.String(length=32), nullable=False),
-        sa.Column("generation", sa.String(length=32), nullable=True),
+        sa.Column("server", sa.String(length=1000), nullable=True),
+        sa.Column(
+            "generation", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("key_canary", sa.LargeBinary(16), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("id = 1", name="ck_installation_single"),
@@ -1174,6 +1187,7 @@ def downgrade() -> None:
 
     op.drop_table("outbox")
     op.drop_table("installation")
+    op.drop_table("host")
     op.drop_table("enterprise")
     with op.batch_alter_table("company", schema=None) as batch_op:
         batch_op.drop_index(
