@@ -1,7 +1,9 @@
 """Web addresses of ours, the tokens in them, and the keyed hash of a mail address.
 
-A token is `<id>.<MAC>` in one path segment: the MAC (HMAC-SHA256, 128 bits) covers purpose and id, so that a token of
-one purpose opens nothing of another, and nobody can opt out, confirm or read in a stranger's name.
+A token is `<id>.<MAC>` in one path segment: the MAC (HMAC-SHA256, 128 bits) covers purpose, id and something of the row
+that no other row has, so that a token of one purpose opens nothing of another, nobody can opt out, confirm or read in a
+stranger's name, and a number that is given again after a database was put back opens nothing of its new owner. Base32
+in small letters: it survives programs that change the case, and fits in the local part of an address.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import base64
 import hmac
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 import idna
 
@@ -21,6 +25,7 @@ CODE_ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
 CODE_LENGTH = 12
 # No row has this id: the opt-out address of a test mail or preview works and opts nobody out.
 NOBODY = 0
+NO_ADDRESS = bytes(16)
 
 
 class Purpose(StrEnum):
@@ -32,6 +37,13 @@ class Purpose(StrEnum):
     BOUNCE = "bounce"
 
 
+class Addressed(NamedTuple):
+    """What an opt-out link says: which delivery, and the keyed hash of the address that it went to."""
+
+    delivery_id: int
+    address_hash: bytes
+
+
 @dataclass(frozen=True)
 class Links:
     """Addresses under the public site's `base`, signed with `key`."""
@@ -39,35 +51,55 @@ class Links:
     base: str
     key: bytes = field(repr=False)
 
-    def token(self, purpose: Purpose, id: int) -> str:
-        """Return the token for a row."""
-        mac = base64.b32encode(self._mac(purpose, id)).decode().rstrip("=").lower()
-        return f"{id}.{mac}"
+    def token(self, purpose: Purpose, id: int, bound: bytes) -> str:
+        """Return the token for a row, which `bound` tells from any other row that ever had or gets its id."""
+        return f"{id}.{self._mac(purpose, id, bound)}"
 
-    def read(self, purpose: Purpose, token: str) -> int | None:
-        """Return the row's id, or None for a token we did not make."""
+    def read(self, purpose: Purpose, token: str, bound: Callable[[int], bytes | None]) -> int | None:
+        """Return the row's id, or None for a token we did not make for this row; `bound` looks it up by its id."""
         number, _, mac = token.partition(".")
-        if not (number.isascii() and number.isdigit() and len(number) <= 18 and mac.isascii()):
+        id = _id(number)
+        if id is None or not mac.isascii():
             return None
-        expected = self.token(purpose, int(number))
-        return int(number) if hmac.compare_digest(expected, f"{number}.{mac.lower()}") else None
+        known = bound(id)
+        expected = self._mac(purpose, id, known or b"")
+        return id if hmac.compare_digest(expected, mac.lower()) and known is not None else None
 
-    def _mac(self, purpose: Purpose, id: int) -> bytes:
-        return hmac.digest(self.key, f"{purpose}:{id}".encode(), "sha256")[:MAC_BYTES]
+    def addressed_token(self, purpose: Purpose, id: int, address_hash: bytes) -> str:
+        """Return the token for a delivery that also carries whom it went to.
 
-    def opt_out(self, delivery_id: int) -> str:
-        return f"{self.base}/u/{self.token(Purpose.OPT_OUT, delivery_id)}"
+        It stays good for that address if the row is lost with a database that was put back.
+        """
+        return f"{id}.{_letters(address_hash)}.{self._mac(purpose, id, address_hash)}"
 
-    def preferences(self, delivery_id: int) -> str:
+    def read_addressed(self, purpose: Purpose, token: str) -> Addressed | None:
+        """Return the delivery's id and the address hash of a token that we made, None for any other."""
+        if not token.isascii() or token.count(".") != 2:
+            return None
+        number, letters, mac = token.lower().split(".")
+        id, address_hash = _id(number), _bytes(letters)
+        if id is None or address_hash is None:
+            return None
+        good = hmac.compare_digest(self._mac(purpose, id, address_hash), mac)
+        return Addressed(id, address_hash) if good else None
+
+    def _mac(self, purpose: Purpose, id: int, bound: bytes) -> str:
+        digest = hmac.digest(self.key, f"{purpose}:{id}:".encode() + bound, "sha256")
+        return _letters(digest[:MAC_BYTES])
+
+    def opt_out(self, delivery_id: int, address_hash: bytes) -> str:
+        return f"{self.base}/u/{self.addressed_token(Purpose.OPT_OUT, delivery_id, address_hash)}"
+
+    def preferences(self, delivery_id: int, address_hash: bytes) -> str:
         """Return the page on which the recipient of a mail chooses topics and frequency."""
-        return f"{self.base}/voorkeuren/{self.token(Purpose.PREFERENCES, delivery_id)}"
+        return f"{self.base}/voorkeuren/{self.addressed_token(Purpose.PREFERENCES, delivery_id, address_hash)}"
 
     def preferences_by_mail(self) -> str:
         """Return the page that mails the person's own link to whoever types the address."""
         return f"{self.base}/voorkeuren"
 
-    def lead(self, lead_id: int) -> str:
-        return f"{self.base}/lead/{self.token(Purpose.LEAD, lead_id)}"
+    def lead(self, lead_id: int, secret: bytes) -> str:
+        return f"{self.base}/lead/{self.token(Purpose.LEAD, lead_id, secret)}"
 
     def tracked(self, code: str) -> str:
         return f"{self.base}/l/{code}"
@@ -89,6 +121,23 @@ class Links:
 
     def privacy(self) -> str:
         return f"{self.base}/privacy"
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def _letters(data: bytes) -> str:
+    return base64.b32encode(data).decode().rstrip("=").lower()
+
+
+def _bytes(letters: str) -> bytes | None:
+    """Return 16 bytes from their 26 letters; None if it isn't how we write them."""
+    try:
+        data = base64.b32decode(letters.upper() + "======")
+    except ValueError:
+        return None
+    return data if len(data) == 16 and _letters(data) == letters else None
 
 
 def new_code() -> str:

@@ -32,7 +32,7 @@ from outreach.emails.model import (
     SpotlightView,
     greeting_for,
 )
-from outreach.links import NOBODY, Links
+from outreach.links import NO_ADDRESS, NOBODY, Links
 from outreach.models import DeliveryForm
 
 _JOINED = {"nl": " en ", "en": " and "}
@@ -151,8 +151,8 @@ def sample_fields(language: str, links: Links) -> MergeFields:
         last_name="Voorbeeld",
         company="Voorbeeld nv",
         why=_SAMPLE_WHY[language],
-        unsubscribe_url=links.opt_out(NOBODY),
-        preferences_url=links.preferences(NOBODY),
+        unsubscribe_url=links.opt_out(NOBODY, NO_ADDRESS),
+        preferences_url=links.preferences(NOBODY, NO_ADDRESS),
     )
 
 

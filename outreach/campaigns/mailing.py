@@ -20,7 +20,7 @@ from outreach.emails.assembly import Attachment, Headers, Mailbox, assemble, mes
 from outreach.emails.model import MailModel, MergeFields, greeting_for, why_for
 from outreach.emails.rendering import Renderer
 from outreach.errors import NotFound
-from outreach.links import Links, Purpose
+from outreach.links import NO_ADDRESS, Links, Purpose
 from outreach.models import (
     AddressKind,
     Approval,
@@ -43,6 +43,7 @@ class Recipient:
     contact_id: int
     cohort_id: int | None
     address: str
+    address_hash: bytes
     first_name: str
     last_name: str
     kind: AddressKind
@@ -59,6 +60,7 @@ class Mailing:
     campaign_id: int
     spec: CampaignSpec
     sender: FrozenSender
+    frozen: bytes  # when the audience was: with it a delivery's number is nobody else's, even in a database put back
     renderer: Renderer = field(repr=False)
     models: Mapping[int, MailModel] = field(repr=False)
     links: Links = field(repr=False)
@@ -75,7 +77,7 @@ class Mailing:
         """Return the address that bounces of this delivery go to."""
         if not self.sender.bounce_domain:
             return self.sender.from_address
-        return f"bounces+{self.links.token(Purpose.BOUNCE, delivery_id)}@{self.sender.bounce_domain}"
+        return f"bounces+{self.links.token(Purpose.BOUNCE, delivery_id, self.frozen)}@{self.sender.bounce_domain}"
 
     def _model(self, recipient: Recipient) -> MailModel:
         if recipient.cohort_id is None or recipient.cohort_id not in self.models:
@@ -125,7 +127,19 @@ def load(session: Session, campaign_id: int, *, settings: Settings, links: Links
     found = session.scalars(select(Cohort).where(Cohort.campaign_id == campaign_id))
     models = {cohort.id: _model(frozen, cohort, links) for cohort in found}
     renderer, attached = Renderer(frozen.template), attachments(frozen, links)
-    return Mailing(campaign_id, frozen.spec, frozen.sender, renderer, models, links, attached)
+    at = session.scalars(select(Campaign.frozen_at).where(Campaign.id == campaign_id)).one()
+    return Mailing(campaign_id, frozen.spec, frozen.sender, _moment(at), renderer, models, links, attached)
+
+
+def bounce_bound(session: Session, delivery_id: int) -> bytes | None:
+    """Return what the bounce address of a delivery is bound to beside its number; None if there is no such row."""
+    query = select(Campaign.frozen_at).join(Delivery, Delivery.campaign_id == Campaign.id)
+    row = session.execute(query.where(Delivery.id == delivery_id)).one_or_none()
+    return None if row is None else _moment(row[0])
+
+
+def _moment(at: datetime | None) -> bytes:
+    return at.isoformat().encode() if at else b""
 
 
 def recipients(session: Session, delivery_ids: Iterable[int]) -> list[Recipient]:
@@ -144,19 +158,26 @@ def recipients(session: Session, delivery_ids: Iterable[int]) -> list[Recipient]
     for delivery, contact, company in rows:
         usable = [one for one in evidence.get(contact.id, []) if one.basis in allowed[delivery.campaign_id]]
         if usable:
-            found.append(recipient_of(delivery.id, delivery.cohort_id, contact, company, latest(usable)))
+            whose = delivery.address_hash or NO_ADDRESS
+            found.append(recipient_of(delivery.id, delivery.cohort_id, contact, company, latest(usable), whose))
     return found
 
 
 def recipient_of(
-    delivery_id: int, cohort_id: int | None, contact: Contact, company: str, evidence: LegalBasis
+    delivery_id: int,
+    cohort_id: int | None,
+    contact: Contact,
+    company: str,
+    evidence: LegalBasis,
+    address_hash: bytes = NO_ADDRESS,
 ) -> Recipient:
-    """Return what a mail says of a contact."""
+    """Return what a mail says of a contact; its opt-out is for `address_hash`."""
     return Recipient(
         delivery_id=delivery_id,
         contact_id=contact.id,
         cohort_id=cohort_id,
         address=contact.address or "",
+        address_hash=address_hash,
         first_name=contact.first_name or "",
         last_name=contact.last_name or "",
         kind=contact.kind,
@@ -189,8 +210,8 @@ def fields_for(recipient: Recipient, language: str, links: Links) -> MergeFields
         last_name=recipient.last_name,
         company=recipient.company,
         why=why_for(recipient.basis, recipient.basis_source, recipient.obtained_on, language),
-        unsubscribe_url=links.opt_out(recipient.delivery_id),
-        preferences_url=links.preferences(recipient.delivery_id),
+        unsubscribe_url=links.opt_out(recipient.delivery_id, recipient.address_hash),
+        preferences_url=links.preferences(recipient.delivery_id, recipient.address_hash),
     )
 
 

@@ -31,7 +31,7 @@ from outreach.emails.assembly import assemble as write_message
 from outreach.emails.model import MailModel, MergeFields
 from outreach.emails.rendering import Rendered, render
 from outreach.errors import NotFound
-from outreach.links import NOBODY, Links
+from outreach.links import NO_ADDRESS, NOBODY, Links
 from outreach.models import Campaign, Cohort, Company, Contact, Delivery, Establishment
 from outreach.settings import Settings
 
@@ -135,7 +135,7 @@ def sample_message(
         recipient=Mailbox(to),
         date=now,
         message_id=message_id(f"test:{campaign.id}", unique, frozen.sender.domain, sources.links.key),
-        unsubscribe_url=sources.links.opt_out(NOBODY),
+        unsubscribe_url=sources.links.opt_out(NOBODY, NO_ADDRESS),
     )
     return write_message(head, rendered, attachments(frozen, sources.links))
 

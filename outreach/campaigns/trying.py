@@ -24,7 +24,7 @@ from outreach.emails.model import (
 )
 from outreach.emails.rendering import Rendered
 from outreach.emails.templates import TemplateSource
-from outreach.links import NOBODY, Links
+from outreach.links import NO_ADDRESS, NOBODY, Links
 
 _SENDER = Sender(
     "Federatie Voorbeeld",
@@ -76,7 +76,7 @@ def _message(rendered: Rendered, links: Links) -> bytes:
         date=datetime.now(UTC),
         message_id=message_id("check", rendered.subject, "federatie.example", links.key),
         list_id="nieuws.federatie.example",
-        unsubscribe_url=links.opt_out(NOBODY),
+        unsubscribe_url=links.opt_out(NOBODY, NO_ADDRESS),
         bulk=True,
     )
     return assemble(head, rendered)

@@ -14,6 +14,7 @@ from outreach.audience import suppressing
 from outreach.delivery import outbox
 from outreach.emails.assembly import Headers, Mailbox, ascii_domain, assemble_plain
 from outreach.errors import Refusal
+from outreach.links import NOBODY
 from outreach.models import Contact, Delivery, Event, EventKind, SuppressionReason
 from outreach.settings import Settings
 
@@ -43,15 +44,26 @@ class OptedOut:
     first: bool
 
 
-def opt_out(session: Session, delivery_id: int, *, via: str, settings: Settings, now: datetime) -> OptedOut | None:
+def opt_out(
+    session: Session,
+    delivery_id: int,
+    address_hash: bytes | None = None,
+    *,
+    via: str,
+    settings: Settings,
+    now: datetime,
+) -> OptedOut | None:
     """Suppress the address of a delivery for all campaigns and acknowledge it once; None if there is no such delivery.
 
     `via` says how ("one-click", "page") and stands in the event. Of an erased contact nothing is left to suppress:
-    erasure did that.
+    erasure did that. `address_hash` is whom the mail went to, as its link says. If the row is gone with a database that
+    was put back, or has become another's, that address alone is opted out.
     """
     # Locked, so that a one-click POST that arrives twice at once makes one event and one acknowledgement.
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
-    if delivery is None:
+    if delivery is None or address_hash not in (None, delivery.address_hash):
+        if address_hash is not None and delivery_id != NOBODY:
+            _opt_out_unknown(session, delivery_id, address_hash, via, settings, now)
         return None
     if delivery.address_hash is None:
         return OptedOut(delivery.id, delivery.campaign_id, delivery.contact_id, None, False)
@@ -69,6 +81,18 @@ def opt_out(session: Session, delivery_id: int, *, via: str, settings: Settings,
     if contact.address is not None and contact.address_hash == delivery.address_hash:
         _acknowledge(session, delivery.address_hash, contact.address, settings, now)
     return OptedOut(delivery.id, delivery.campaign_id, delivery.contact_id, contact.address, first)
+
+
+def _opt_out_unknown(
+    session: Session, delivery_id: int, address_hash: bytes, via: str, settings: Settings, now: datetime
+) -> None:
+    source = f"lost delivery {delivery_id}, {via}"
+    reason = SuppressionReason.UNSUBSCRIBED
+    suppressing.suppress(session, address_hash, reason=reason, source=source, actor="recipient", now=now)
+    known = select(Contact.address).where(Contact.address_hash == address_hash, Contact.address.is_not(None))
+    address = session.scalars(known.limit(1)).first()
+    if address is not None:
+        _acknowledge(session, address_hash, address, settings, now)
 
 
 def _record_once(session: Session, delivery_id: int, via: str, now: datetime) -> None:

@@ -140,3 +140,8 @@ def _card(
         merged_into=lead.merged_into,
         simulated=lead.simulated,
     )
+
+
+def secret(session: Session, lead_id: int) -> bytes | None:
+    """Return what the enterprise's link to a lead is bound to beside its number; None if there is no such lead."""
+    return session.scalar(select(Lead.secret).where(Lead.id == lead_id))

@@ -139,7 +139,7 @@ def _message(
         "facts": _facts(card),
         "message": clean(card.message).strip(),
         "quoted": "\n".join(f"> {line}" for line in clean(card.message).strip().split("\n")),
-        "page": links.lead(answered),
+        "page": links.lead(answered, session.scalars(select(Lead.secret).where(Lead.id == answered)).one()),
         "who": fold(card.person or card.company_name),
         "can_reply": reply_to is not None,
         "brand": fold(settings.site.name),

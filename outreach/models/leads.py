@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from enum import StrEnum
 
@@ -72,6 +73,8 @@ class Lead(Table):
     reminders: Mapped[int] = mapped_column(default=0)
     import_key: Mapped[bytes | None] = mapped_column(unique=True)  # digest of the row it was imported from
     simulated: Mapped[bool] = mapped_column(default=False)
+    # The enterprise's link is bound to it: after a database was put back another lead may get this one's number.
+    secret: Mapped[bytes] = mapped_column(default=lambda: secrets.token_bytes(16))
 
     __table_args__ = (
         CheckConstraint("(stage = 'merged') = (merged_into IS NOT NULL)", name="ck_lead_merged"),

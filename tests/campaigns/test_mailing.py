@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 
 import pytest
 import world
@@ -59,15 +60,15 @@ def test_nobody_gets_the_first_recipients_unsubscribe_link_or_values(app: App) -
     messages = {recipient: read(made.message(recipient)) for recipient in [*recipients, *reversed(recipients)]}
     assert len(messages) == 4
     for recipient, message in messages.items():
-        own = app.links.opt_out(recipient.delivery_id)
-        strangers = [other.delivery_id for other in recipients if other != recipient]
-        others = [link(id) for id in strangers for link in (app.links.opt_out, app.links.preferences)]
+        own = app.links.opt_out(recipient.delivery_id, recipient.address_hash)
+        strangers = [(other.delivery_id, other.address_hash) for other in recipients if other != recipient]
+        others = [link(*who) for who in strangers for link in (app.links.opt_out, app.links.preferences)]
         assert message["List-Unsubscribe"] == f"<{own}>"
         assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert message["To"] == recipient.address
         for part in (html_of(message), text_of(message)):
             assert own in part
-            assert app.links.preferences(recipient.delivery_id) in part
+            assert app.links.preferences(recipient.delivery_id, recipient.address_hash) in part
             assert not any(other in part for other in others)
             assert ("Beste Ann" in part) == (recipient.contact_id == cast.ann.id)
 
@@ -81,8 +82,8 @@ def test_all_of_a_cohort_get_the_same_content_and_links(app: App) -> None:
     bodies = set()
     for recipient in recipients:
         message = read(made.message(recipient))
-        body = html_of(message).replace(app.links.opt_out(recipient.delivery_id), "OUT")
-        body = body.replace(app.links.preferences(recipient.delivery_id), "CHOOSE")
+        body = html_of(message).replace(app.links.opt_out(recipient.delivery_id, recipient.address_hash), "OUT")
+        body = body.replace(app.links.preferences(recipient.delivery_id, recipient.address_hash), "CHOOSE")
         bodies.add(body.replace("Beste Ann", "Beste mevrouw, meneer"))
         found = set(re.findall(r'href="(http://news\.example/[^"]*)"', html_of(message)))
         assert {link for link in found if "/l/" in link} == codes
@@ -148,8 +149,12 @@ def test_bounces_come_back_to_an_address_that_only_we_can_make(app: App) -> None
     assert domain == "bounce.federatie.example"
     assert len(made.envelope_from(10**18).partition("@")[0]) <= 64
     assert local == local.lower()
-    assert app.links.read(Purpose.BOUNCE, local.removeprefix("bounces+").upper()) == ann.delivery_id
-    assert app.links.read(Purpose.OPT_OUT, local.removeprefix("bounces+")) is None
+    token = local.removeprefix("bounces+").upper()
+    with app.database.reading() as session:
+        bound = partial(mailing.bounce_bound, session)
+        assert app.links.read(Purpose.BOUNCE, token, bound) == ann.delivery_id
+        assert app.links.read(Purpose.OPT_OUT, token, bound) is None
+    assert app.links.read(Purpose.BOUNCE, token, lambda _: b"another audience with this number") is None
 
 
 def test_without_a_bounce_domain_the_envelope_is_from_the_sender(app: App) -> None:
@@ -280,7 +285,12 @@ def mailing_picture(session: Session, digest: str) -> bytes:
 
 def test_a_tracked_link_of_one_key_is_no_token_of_another() -> None:
     ours, theirs = Links("http://a.example", b"1" * 32), Links("http://a.example", b"2" * 32)
-    assert theirs.read(Purpose.OPT_OUT, ours.token(Purpose.OPT_OUT, 5)) is None
+    bound = b"2026-12-01".ljust(16)
+    assert ours.read(Purpose.BOUNCE, ours.token(Purpose.BOUNCE, 5, bound), lambda _: bound) == 5
+    assert theirs.read(Purpose.BOUNCE, ours.token(Purpose.BOUNCE, 5, bound), lambda _: bound) is None
+    token = ours.addressed_token(Purpose.OPT_OUT, 5, bound)
+    assert ours.read_addressed(Purpose.OPT_OUT, token.upper()) == (5, bound)
+    assert theirs.read_addressed(Purpose.OPT_OUT, token) is None
 
 
 def test_the_date_is_that_of_the_sending(app: App) -> None:

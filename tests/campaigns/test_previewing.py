@@ -13,6 +13,7 @@ from outreach.app import App
 from outreach.campaigns import previewing
 from outreach.campaigns.previewing import Preview
 from outreach.errors import NotFound
+from outreach.links import NO_ADDRESS, NOBODY
 from outreach.models import Campaign, Cohort, Delivery, Link
 
 
@@ -72,8 +73,8 @@ def test_a_preview_carries_no_tracked_link_and_no_live_opt_out(both: App, sessio
     html = preview(both, session, campaign, contact_id=row.contact_id).rendered.html
     assert session.scalar(select(func.count()).select_from(Link))
     assert "/l/" not in html
-    assert both.links.opt_out(row.id) not in html
-    assert both.links.opt_out(0) in html
+    assert both.links.opt_out(row.id, row.address_hash or b"") not in html
+    assert both.links.opt_out(NOBODY, NO_ADDRESS) in html
 
 
 def test_an_approved_campaign_is_previewed_as_it_was_approved(both: App, session: Session) -> None:

@@ -261,8 +261,8 @@ def test_the_notice_reaches_the_enterprise_and_is_answered_to_the_person(app: Ap
         assert mail["From"].addresses[0].addr_spec == app.settings.from_address
         assert mail["Auto-Submitted"] == "auto-generated"
         assert mail["Subject"] == "Nieuw contact van Bakkerij Jansen over Verpakken"
-        page = app.links.lead(lead.id)
-        assert app.links.read(Purpose.LEAD, page.rpartition("/")[2]) == lead.id
+        page = app.links.lead(lead.id, lead.secret)
+        assert app.links.read(Purpose.LEAD, page.rpartition("/")[2], lambda _: lead.secret) == lead.id
         for kind in ("plain", "html"):
             text = mail.get_body((kind,)).get_content()  # type: ignore[union-attr]
             for part in (

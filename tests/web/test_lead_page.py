@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from outreach.app import App
-from outreach.leads import receiving
+from outreach.leads import cards, receiving
 from outreach.leads.receiving import LeadForm
 from outreach.links import Purpose
 from outreach.models import Lead, LeadStage, OutboxMail
@@ -37,7 +39,8 @@ def lead(app: App, world: World) -> int:
 
 
 def path_of(app: App, lead_id: int) -> str:
-    return app.links.lead(lead_id).removeprefix(app.links.base)
+    with app.database.reading() as session:
+        return app.links.lead(lead_id, cards.secret(session, lead_id) or bytes(16)).removeprefix(app.links.base)
 
 
 def stage(app: App, lead_id: int) -> LeadStage:
@@ -87,7 +90,7 @@ def test_a_forged_token_shows_and_decides_nothing(browser: TestClient, app: App,
     for path in (
         f"/lead/{lead}",
         f"/lead/{lead + 1}.{mac}",
-        f"/lead/{app.links.token(Purpose.OPT_OUT, lead)}",
+        f"/lead/{app.links.token(Purpose.OPT_OUT, lead, bytes(16))}",
         "/lead/x",
     ):
         for answer in (browser.get(path), browser.post(path, data={"answer": "confirm"})):
@@ -105,3 +108,15 @@ def test_a_simulated_lead_says_so(browser: TestClient, app: App, lead: int) -> N
     with app.database.writing() as session:
         session.get_one(Lead, lead).simulated = True
     assert "Gesimuleerd" in browser.get(path_of(app, lead)).text
+
+
+def test_a_number_given_again_after_a_restore_opens_nothing_by_the_link_of_before(
+    browser: TestClient, app: App, lead: int
+) -> None:
+    old_link = path_of(app, lead)
+    with app.database.writing() as session:
+        session.get_one(Lead, lead).secret = secrets.token_bytes(16)  # as another lead with this number has
+    for answer in (browser.get(old_link), browser.post(old_link, data={"answer": "confirm"})):
+        assert answer.status_code == 404
+        assert "Peeters" not in answer.text
+    assert browser.get(path_of(app, lead)).status_code == 200

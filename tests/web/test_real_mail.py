@@ -88,8 +88,8 @@ def test_the_newsletter_in_the_browser_holds_nothing_of_a_person(app: App, mails
 
 
 def test_a_preview_or_test_mails_opt_out_opts_nobody_out(app: App, site: str) -> None:
-    from outreach.links import NOBODY
+    from outreach.links import NO_ADDRESS, NOBODY
 
-    assert httpx2.post(app.links.opt_out(NOBODY), data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert httpx2.post(app.links.opt_out(NOBODY, NO_ADDRESS), data={"List-Unsubscribe": "One-Click"}).status_code == 200
     with app.database.reading() as session:
         assert session.scalars(select(Suppression)).all() == []

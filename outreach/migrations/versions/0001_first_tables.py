@@ -803,6 +803,7 @@ def upgrade() -> None:
         sa.Column("reminders", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("import_key", sa.LargeBinary(16), nullable=True),
         sa.Column("simulated", sa.Boolean(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(16), nullable=False),
         sa.CheckConstraint("(stage = 'merged') = (merged_into IS NOT NULL)", name="ck_lead_merged"),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(

@@ -5,11 +5,13 @@ The token in the path is the credential: it came by mail to the enterprise and o
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from outreach.errors import NotFound
-from outreach.leads import receiving
+from outreach.leads import cards, receiving
 from outreach.leads.deciding import NOTE_LENGTH
 from outreach.links import Purpose
 from outreach.models import LeadStage
@@ -51,7 +53,8 @@ def decide(request: Request, token: str, app: Opened, form: Submitted) -> Respon
 
 
 def _lead_id(app: Opened, token: str) -> int:
-    lead_id = app.links.read(Purpose.LEAD, token)
+    with app.database.reading() as session:
+        lead_id = app.links.read(Purpose.LEAD, token, partial(cards.secret, session))
     if lead_id is None:
         raise _unknown()
     return lead_id

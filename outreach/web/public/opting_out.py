@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
 from outreach.delivery.opting_out import opt_out
-from outreach.links import Purpose
+from outreach.links import Addressed, Purpose
 from outreach.web.door import Explained, Opened, page
 from outreach.web.pages import show
 
@@ -20,7 +20,7 @@ router = APIRouter()
 
 @page(router, "/u/{token}")
 def offer(request: Request, token: str, app: Opened) -> Response:
-    _delivery(app, token)
+    _addressed(app, token)
     return show(request, "public/opt_out.html", done=False)
 
 
@@ -32,20 +32,19 @@ async def act(request: Request, token: str, app: Opened) -> Response:
 
 
 def _opt_out(request: Request, token: str, app: Opened, via: str) -> Response:
-    delivery_id = _delivery(app, token)
+    delivery_id, address_hash = _addressed(app, token)
     with app.database.writing() as session:
-        # None = the contact was erased, which suppressed the address already.
-        opt_out(session, delivery_id, via=via, settings=app.settings, now=app.now())
+        opt_out(session, delivery_id, address_hash, via=via, settings=app.settings, now=app.now())
     return show(request, "public/opt_out.html", done=True)
 
 
-def _delivery(app: Opened, token: str) -> int:
-    delivery_id = app.links.read(Purpose.OPT_OUT, token)
-    if delivery_id is None:
+def _addressed(app: Opened, token: str) -> Addressed:
+    addressed = app.links.read_addressed(Purpose.OPT_OUT, token)
+    if addressed is None:
         raise Explained(
             404,
             "Deze uitschrijflink klopt niet",
             "Waarschijnlijk is hij onvolledig overgenomen. Klik op de link in de mail zelf, of mail ons: we schrijven "
             "u meteen uit.",
         )
-    return delivery_id
+    return addressed
