@@ -25,6 +25,7 @@ NOUNS = {
     "import": "Read contacts and suppressions from files.",
     "init": "Make a project folder.",
     "lead": "Add, list and import leads.",
+    "register": "Take in the company register (KBO/BCE Open Data), and look companies up.",
     "report": "Figures about campaigns.",
     "segment": "List, count, sample and explain segments.",
     "template": "List and check templates.",
