@@ -18,6 +18,7 @@ from outreach.audience.addresses import AddressError, parse_address
 from outreach.belgium.numbers import NumberError, parse_enterprise_number
 from outreach.database import Database, current_revision, latest_revision, open_database
 from outreach.delivery.smtp import NoConnection, connect, tls_context
+from outreach.documents import read_toml
 from outreach.emails import templates
 from outreach.errors import Refusal
 from outreach.keys import Keys, keys_file, read_keys
@@ -77,7 +78,7 @@ def _settings(project: Path, settings: Settings) -> Iterator[Finding]:
         try:
             parse_enterprise_number(number)
         except NumberError as error:
-            faults.append(f"sender.enterprise_number: {error}")
+            faults.append(f"sender.enterprise_number: {error}{_line_of(project, number)}")
     if settings.sending.office_opens >= settings.sending.office_closes:
         faults.append("sending.office_closes: is not later than sending.office_opens, so no mail could ever go")
     for fault in faults:
@@ -87,6 +88,13 @@ def _settings(project: Path, settings: Settings) -> Iterator[Finding]:
     if settings.site.url.startswith("http://") and "127.0.0.1" not in settings.site.url:
         text = "site.url: is http://; mail programs offer one-click opt-out for https:// only (RFC 8058)"
         yield Finding("settings", False, f"{FILE_NAME}: {text}")
+
+
+def _line_of(project: Path, number: str) -> str:
+    """Return where the file holds the sender's number, nothing if another source does."""
+    document = read_toml(project / FILE_NAME)
+    written = document.data.get("sender", {}).get("enterprise_number")
+    return f" (line {document.line_of(('sender', 'enterprise_number'))})" if written == number else ""
 
 
 def _missing(settings: Settings) -> list[str]:

@@ -38,3 +38,12 @@ def test_every_shipped_template_and_segment_is_installed() -> None:
     folders = [path for path in (ROOT / "templates" / "emails").iterdir() if path.is_dir()]
     wanted = {f"share/outreach/{path.relative_to(ROOT)}" for path in [*folders, ROOT / "segments"]}
     assert set(installed) == wanted
+
+
+def test_a_wrong_number_of_the_sender_is_told_with_its_line(project: Path, cli: Callable[..., Ran]) -> None:
+    text = (project / "outreach.toml").read_text().replace("1999.000.150", "1999.000.151")
+    (project / "outreach.toml").write_text(text)
+    line = 1 + text.splitlines().index('enterprise_number = "1999.000.151"')
+    said = cli("check").out
+    assert "sender.enterprise_number: " in said
+    assert f"(line {line})" in said

@@ -75,7 +75,7 @@ def category_of(text: str) -> Category:
     """Return the category with this code, Dutch or English label; raise `UnknownWord`."""
     found = _categories().get(fold(text))
     if found is None:
-        raise UnknownWord(f"{text!r} is no category{_near(text, list(CATEGORIES))}; known: {', '.join(CATEGORIES)}")
+        raise UnknownWord(f"{text!r} is no category{_near(text)}; known: {', '.join(CATEGORIES)}")
     return found
 
 
@@ -93,9 +93,12 @@ def form_label(form: DeliveryForm, language: str) -> str:
     return FORM_LABELS[form][1 if language == "en" else 0]
 
 
-def _near(text: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(text.casefold(), known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+def _near(text: str) -> str:
+    near = difflib.get_close_matches(fold(text), _categories(), n=1)
+    if not near:
+        return ""
+    found = _categories()[near[0]]
+    return f" (did you mean {found.code}, {found.label_nl!r}?)"
 
 
 @cache

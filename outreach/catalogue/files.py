@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,6 +26,8 @@ from outreach.catalogue.entries import (
 from outreach.catalogue.pictures import PictureFault, check_picture
 from outreach.documents import MAX_BYTES, Document, complaints_of, read_yaml, refuse, validate
 from outreach.errors import Complaint, FileRefused
+
+_PLACE = re.compile(r"enterprises\.(\d+)(?:\.services\.(\d+))?(?=[.:])")
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,13 @@ def _read(file: Path) -> list[FoundEnterprise | FoundService]:
 
 def _read_yaml(file: Path) -> Iterator[FoundEnterprise | FoundService]:
     document = read_yaml(file)
-    for number, enterprise in enumerate(validate(CatalogueDocument, document).enterprises):
+    try:
+        catalogue = validate(CatalogueDocument, document)
+    except FileRefused as error:
+        raise FileRefused(
+            [replace(each, text=_named(document.data, each.text)) for each in error.complaints]
+        ) from error
+    for number, enterprise in enumerate(catalogue.enterprises):
         at = Found(file, document.line_of(("enterprises", number)))
         yield FoundEnterprise(at, _without_services(enterprise))
         for place, service in enumerate(enterprise.services):
@@ -96,6 +106,22 @@ def _read_yaml(file: Path) -> Iterator[FoundEnterprise | FoundService]:
             at = Found(file, document.line_of(location))
             picture_line = document.line_of((*location, "picture"))
             yield FoundService(at, enterprise.enterprise_number, service, picture_line)
+
+
+def _named(data: Any, text: str) -> str:
+    """Return a complaint with the names of enterprise and service instead of their places in the file."""
+    if (match := _PLACE.match(text)) is None:
+        return text
+    enterprise = data["enterprises"][int(match[1])]
+    words = [_called("enterprise", enterprise, match[1])]
+    if match[2] is not None:
+        words.append(_called("service", enterprise["services"][int(match[2])], match[2]))
+    return ", ".join(words) + ": " + text[match.end() :].lstrip(".: ")
+
+
+def _called(kind: str, entry: Any, place: str) -> str:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return f"{kind} {name!r}" if isinstance(name, str) and name else f"{kind} number {int(place) + 1}"
 
 
 def _without_services(enterprise: EnterpriseWithServices) -> EnterpriseEntry:

@@ -243,7 +243,7 @@ def test_the_line_of_a_faulty_csv_row_is_its_line_in_the_file(app: App) -> None:
     faulty = SERVICES.format(number=FIRST).replace("Strijk;laundry", "Strijk;laundery").encode()
     (app.project / "s.csv").write_bytes(faulty)
     text = refusal(app, app.project / "e.csv", app.project / "s.csv")
-    assert "s.csv:4: category: 'laundery' is no category (did you mean laundry?)" in text
+    assert "s.csv:4: category: 'laundery' is no category (did you mean laundry, 'Strijk en wasserij'?)" in text
     (app.project / "s.csv").write_text(SERVICES.format(number=SECOND))
     assert f"s.csv:2: enterprise {SECOND} is in no file" in refusal(app, app.project / "e.csv", app.project / "s.csv")
     (app.project / "s.csv").write_text("kbo;dienst;categorie;kleur\n1;2;3;4\n")
@@ -282,7 +282,7 @@ def test_a_picture_is_a_real_one_inside_the_project_and_described(app: App) -> N
         assert "catalogue.yaml:21" in text
         assert part in text
     text = refusal(app, write(app.project, with_picture("pictures/a.png", "")))
-    assert "catalogue.yaml:16: enterprises.0.services.1: picture_alt" in text
+    assert "catalogue.yaml:16: enterprise 'Atelier De Brug', service 'Café-onderhoud': picture_alt" in text
 
 
 def test_the_example_of_the_documentation_can_be_imported(app: App) -> None:
