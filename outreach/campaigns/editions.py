@@ -27,6 +27,11 @@ from outreach.models import Campaign, CampaignStatus, Edition, Link
 # No province and no sector: chosen is what serves all Flemish provinces and suits every sector, then whatever there is.
 NOBODY_IN_PARTICULAR: tuple[Cell, ...] = ((None, None),)
 
+_WHY = {
+    "nl": "Dit is de openbare versie van een nieuwsbrief. Wie ze per mail kreeg, leest in die mail waarom.",
+    "en": "This is the public version of a newsletter. Whoever got it by mail reads there why.",
+}
+
 
 @dataclass(frozen=True)
 class EditionCard:
@@ -103,7 +108,8 @@ def read(session: Session, name: str, *, links: Links, simulated: bool = False) 
     frozen = Frozen.from_json(approval.frozen)
     content = Content.from_json(row[0].content)
     model = compose(frozen, NOBODY_IN_PARTICULAR, content, links, links.edition(name))
-    return Renderer(frozen.template).render(model, browser_fields(frozen.spec.language, links)).html
+    fields = replace(browser_fields(frozen.spec.language, links), why=_WHY[frozen.spec.language])
+    return Renderer(frozen.template).render(model, fields).html
 
 
 def _shown(simulated: bool) -> Select[Edition, Campaign]:

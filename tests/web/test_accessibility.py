@@ -129,7 +129,7 @@ def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
         lead_page = app.links.lead(lead.id, lead.secret)
     pages = (
         "/", "/diensten", "/diensten?zoek=groen&provincie=40000", "/diensten?zoek=niets", "/diensten/groenonderhoud",
-        "/bedrijven/de-groene-hand", "/diensten/verpakken", "/bedrijven/pakwerk", "/privacy",
+        "/bedrijven/de-groene-hand", "/diensten/verpakken", "/bedrijven/pakwerk", "/privacy", "/nieuwsbrieven",
         "/toegankelijkheid", "/nergens", "/diensten/vroeger", "/diensten/groenonderhoud/bedankt", app.links.opt_out(world.ann, bytes(16)), lead_page,
     )  # fmt: skip
     assert {path: found for path in pages if (found := faults_of(tab, path))} == {}

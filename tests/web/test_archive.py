@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from xml.etree import ElementTree as Tree
 
@@ -32,6 +33,10 @@ def test_a_newsletter_for_everybody_is_listed_shown_and_fed(app: App) -> None:
         assert page.status_code == 200
         assert "sandbox" in page.headers["content-security-policy"]
         assert "x-robots-tag" not in page.headers
+        pictures = set(re.findall(r'<(?:img|link)[^>]*(?:src|href)="http://news\.example(/[^"]+)"', page.text))
+        for picture in {"/favicon.ico", *pictures}:
+            policy = browser.get(picture).headers["cross-origin-resource-policy"]
+            assert policy == "cross-origin", f"{picture} is blocked in the sandbox and in every webmail"
         assert page.headers["link"] == f'<http://news.example/nieuwsbrieven/{name}>; rel="canonical"'
         assert browser.get(f"/nieuwsbrieven/{name}", headers={"if-none-match": page.headers["etag"]}).status_code == 304
         feed = Tree.fromstring(browser.get("/nieuwsbrieven.atom").content)

@@ -23,6 +23,8 @@ from outreach.web.pages import assets, show
 router = APIRouter()
 
 SHORT = "public, max-age=60"
+# Mails show some of these files, in programs that are pages of somebody else, and in a sandbox here.
+EVERYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}
 
 
 @page(router, "/privacy")
@@ -72,7 +74,7 @@ def static(request: Request, name: str) -> Response:
     if asset is None:
         raise HTTPException(404)
     current = request.query_params.get("v") == asset.digest
-    headers = {"Cache-Control": FOR_EVER if current else SHORT, "ETag": f'W/"{asset.digest}"'}
+    headers = EVERYWHERE | {"Cache-Control": FOR_EVER if current else SHORT, "ETag": f'W/"{asset.digest}"'}
     return Response(asset.data, media_type=asset.media_type, headers=headers)
 
 
