@@ -206,7 +206,9 @@ def test_from_a_list_of_companies_to_a_confirmed_lead(
 
     jobs.run_due(site)
     other = {kept.recipient: message for kept, message in mailbox.messages(campaign=False)}
-    assert set(other) == {"leads@devlinder.example", "info@norgolux.example"}
+    assert set(other) == {"leads@devlinder.example", "info@norgolux.example", "ann@dorvoldaal.example"}
+    # What somebody typed goes to the enterprise, and never to the address that somebody typed.
+    assert "Wij zoeken" not in text_of(other["ann@dorvoldaal.example"])
     notice = text_of(other["leads@devlinder.example"])
     assert "Wij zoeken iemand voor ons terrein." in notice
     (lead_page,) = set(re.findall(rf"{re.escape(site.links.base)}/lead/[0-9a-z.]+[0-9a-z]", notice))
