@@ -219,7 +219,7 @@ def test_who_does_not_know_the_number_gives_name_and_postcode(browser: TestClien
     assert browser.post(PAGE, data={**without, "postcode": "B-9000"}).status_code == 303
     (lead,) = leads(app)
     assert (lead.postcode, lead.enterprise_number) == ("9000", None)
-    assert "9000" in browser.get(app.links.lead(lead.id).removeprefix(app.links.base)).text
+    assert "9000" in browser.get(app.links.lead(lead.id, lead.secret).removeprefix(app.links.base)).text
 
 
 def test_name_and_postcode_find_the_company_that_has_no_number_yet(browser: TestClient, app: App) -> None:

@@ -180,7 +180,7 @@ def test_search_engines_see_the_catalogue_and_no_personal_page(browser: TestClie
         assert "x-robots-tag" not in answer.headers, path
         assert f'<link rel="canonical" href="http://news.example{path}">' in answer.text
         assert f'property="og:url" content="http://news.example{path}"' in answer.text
-    personal = (app.links.opt_out(world.ann), app.links.lead(1), "http://news.example/diensten/groenonderhoud/bedankt",
+    personal = (app.links.opt_out(world.ann, bytes(16)), app.links.lead(1, bytes(16)), "http://news.example/diensten/groenonderhoud/bedankt",
                 "http://news.example/diensten?zoek=groen", "http://news.example/staff/login")  # fmt: skip
     for address in personal:
         answer = browser.get(address.removeprefix("http://news.example"))
