@@ -1,4 +1,4 @@
-"""What falls due: campaigns to start, mail to send, leads to remind of.
+"""What falls due: campaigns to start, mail to send, leads to remind of, unconfirmed sign-ups to erase.
 
 Each step may be done twice, late, or again after a crash: the tables say what is due. One that fails stops no other.
 """
@@ -22,6 +22,7 @@ from outreach.delivery import resting
 from outreach.delivery.sending import Progress, Summary, send_due
 from outreach.leads import notices
 from outreach.place import Standing
+from outreach.subscriptions import asking
 
 _NOT_OURS = (
     "this database was restored or copied, or its folder moved: "
@@ -82,6 +83,7 @@ def run_due(app: App, *, stop: threading.Event | None = None, progress: Progress
     steps = _Steps()
     starts = steps.do("starting campaigns", lambda: start_due(app), Starts())
     reminders = steps.do("reminding of leads", lambda: remind_due(app), 0)
+    steps.do("erasing unconfirmed sign-ups", lambda: forget_due(app), 0)
     sending = steps.do("sending", lambda: send(app, stop or threading.Event(), progress), Summary())
     return Done(starts, sending, reminders, tuple(steps.faults))
 
@@ -189,6 +191,12 @@ def judge_hits(app: App, *, everything: bool = False) -> Classified:
             with app.database.writing() as session:
                 verdicts.write(session, changed)
     return reading.done
+
+
+def forget_due(app: App) -> int:
+    """Erase what nobody confirmed in time."""
+    with app.database.writing() as session:
+        return asking.forget(session, app.settings, app.now())
 
 
 def wake_relay(app: App) -> None:

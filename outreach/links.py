@@ -33,6 +33,8 @@ class Purpose(StrEnum):
 
     OPT_OUT = "opt-out"
     PREFERENCES = "preferences"
+    CONFIRM = "confirm"
+    PERSONAL = "personal"
     LEAD = "lead"
     BOUNCE = "bounce"
 
@@ -97,6 +99,16 @@ class Links:
     def preferences_by_mail(self) -> str:
         """Return the page that mails the person's own link to whoever types the address."""
         return f"{self.base}/voorkeuren"
+
+    def personal(self, confirmation_id: int, address_hash: bytes) -> str:
+        """Return the same page by a link that was mailed just now, which opens everything about the person."""
+        return f"{self.base}/voorkeuren/{self.token(Purpose.PERSONAL, confirmation_id, address_hash)}"
+
+    def confirm(self, confirmation_id: int, address_hash: bytes) -> str:
+        return f"{self.base}/bevestig/{self.token(Purpose.CONFIRM, confirmation_id, address_hash)}"
+
+    def sign_up(self) -> str:
+        return f"{self.base}/nieuwsbrief"
 
     def lead(self, lead_id: int, secret: bytes) -> str:
         return f"{self.base}/lead/{self.token(Purpose.LEAD, lead_id, secret)}"

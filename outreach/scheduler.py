@@ -22,6 +22,7 @@ START_SECONDS = 5
 SEND_SECONDS = 2
 REMIND_SECONDS = 300
 JUDGE_SECONDS = 60
+FORGET_SECONDS = 3600
 WATCH_SECONDS = 1.0
 
 
@@ -37,6 +38,7 @@ def running(app: App, stop: threading.Event) -> Iterator[BackgroundScheduler]:
     add_job(scheduler, "send", SEND_SECONDS, lambda: jobs.send(app, stop))
     add_job(scheduler, "remind", REMIND_SECONDS, lambda: jobs.remind_due(app))
     add_job(scheduler, "judge", JUDGE_SECONDS, lambda: jobs.judge_hits(app))
+    add_job(scheduler, "forget", FORGET_SECONDS, lambda: jobs.forget_due(app))
     scheduler.start()
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(scheduler, over), name="clock-watch", daemon=True)

@@ -27,6 +27,7 @@ FLOORS = (
     {"emails"},
     {"campaigns"},
     {"delivery"},
+    {"subscriptions"},
     {"inbox"},
     {"leads"},
     {"reports"},

@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from outreach.audience import choices
 from outreach.audience.addresses import AddressError, parse_address
+from outreach.audience.choices import ChangeView, MailView, QuestionView
 from outreach.audience.companies import name_key
 from outreach.belgium.numbers import format_enterprise_number
 from outreach.belgium.places import PROVINCES, place_of
@@ -20,6 +22,7 @@ from outreach.links import hash_address
 from outreach.models import (
     Campaign,
     Company,
+    ConsentText,
     Contact,
     ContactTag,
     ContactTopic,
@@ -60,6 +63,10 @@ class BasisView:
     actor: str
     recorded_at: datetime
     withdrawn_at: datetime | None
+    asked_at: datetime | None
+    confirmed_at: datetime | None
+    text_hash: str | None
+    text: str | None
 
 
 @dataclass(frozen=True)
@@ -133,6 +140,7 @@ class ContactCard:
     suppressions: tuple[SuppressionView, ...]
     tags: tuple[str, ...]
     topics: tuple[TopicView, ...]
+    changes: tuple[ChangeView, ...]
     deliveries: tuple[DeliveryView, ...]
     leads: tuple[LeadView, ...]
 
@@ -145,6 +153,8 @@ class AddressFile:
     contacts: tuple[ContactCard, ...]
     leads: tuple[LeadView, ...]
     suppressions: tuple[SuppressionView, ...]
+    questions: tuple[QuestionView, ...] = ()
+    mails: tuple[MailView, ...] = ()
 
 
 def checked_address(text: str) -> str:
@@ -224,6 +234,7 @@ def show(session: Session, contact_id: int) -> ContactCard:
         suppressions=suppressions,
         tags=tuple(session.scalars(select(ContactTag.tag).where(ContactTag.contact_id == contact.id).order_by("tag"))),
         topics=_topics(session, contact.id),
+        changes=choices.changes(session, contact.id),
         deliveries=_deliveries(session, contact.id),
         leads=_leads(session, contact.address_hash),
     )
@@ -235,9 +246,10 @@ def export(session: Session, address: str, key: bytes) -> AddressFile:
     address_hash = hash_address(key, address)
     suppressions = _suppressions(session, address_hash)
     leads = _leads(session, address_hash)
-    if not (contacts or suppressions or leads):
+    asked, mails = choices.questions(session, address_hash), choices.mails(session, address_hash)
+    if not (contacts or suppressions or leads or any(row.kind != "link" for row in asked)):
         raise NotFound(f"{address}: we hold nothing about this address")
-    return AddressFile(address, contacts, leads, suppressions)
+    return AddressFile(address, contacts, leads, suppressions, asked, mails)
 
 
 def _company(company: Company) -> CompanyView:
@@ -261,14 +273,27 @@ def _company(company: Company) -> CompanyView:
 
 
 def _bases(session: Session, contact_id: int) -> tuple[BasisView, ...]:
-    rows = session.scalars(
-        select(LegalBasis).where(LegalBasis.contact_id == contact_id).order_by(LegalBasis.obtained_on, LegalBasis.id)
+    rows = session.execute(
+        select(LegalBasis, ConsentText.text)
+        .join(ConsentText, ConsentText.digest == LegalBasis.text_hash, isouter=True)
+        .where(LegalBasis.contact_id == contact_id)
+        .order_by(LegalBasis.obtained_on, LegalBasis.id)
     )
     return tuple(
         BasisView(
-            row.basis.value, row.source, row.obtained_on, row.text_version, row.actor, row.recorded_at, row.withdrawn_at
+            row.basis.value,
+            row.source,
+            row.obtained_on,
+            row.text_version,
+            row.actor,
+            row.recorded_at,
+            row.withdrawn_at,
+            row.asked_at,
+            row.confirmed_at,
+            row.text_hash,
+            text,
         )
-        for row in rows
+        for row, text in rows
     )
 
 

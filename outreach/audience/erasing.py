@@ -14,6 +14,7 @@ from outreach.audience.addresses import hash_within, parse_address
 from outreach.audience.contacts import of_address
 from outreach.links import hash_address
 from outreach.models import (
+    Confirmation,
     Contact,
     ContactTag,
     ContactTopic,
@@ -24,6 +25,7 @@ from outreach.models import (
     LegalBasis,
     OutboxMail,
     OutboxStatus,
+    PreferenceChange,
     SuppressionReason,
 )
 
@@ -60,6 +62,8 @@ def erase(session: Session, address: str, *, key: bytes, actor: str, now: dateti
     mails = _scrub_outbox(session, scrub, leads, now)
     for contact in contacts:
         _empty(session, contact, now)
+    mine = (Confirmation.address_hash == address_hash) | (Confirmation.from_hash == address_hash)
+    session.execute(delete(Confirmation).where(mine))
     session.flush()
     return Erased(len(contacts), bases, cancelled, len(leads), mails)
 
@@ -69,7 +73,7 @@ def _empty(session: Session, contact: Contact, now: datetime) -> None:
     contact.first_name = contact.last_name = contact.function = None
     contact.tracking_consent_at = contact.frequency = contact.chosen_at = None
     contact.erased_at = contact.updated_at = now
-    for table in (ContactTag, ContactTopic):
+    for table in (ContactTag, ContactTopic, PreferenceChange):
         session.execute(delete(table).where(table.contact_id == contact.id))
 
 

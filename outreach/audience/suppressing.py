@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,8 @@ GRAVITY = {
 }
 # Lifted by the person's own confirmed opt-in and by nothing else.
 OPT_OUTS = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.IMPORTED, SuppressionReason.ERASED})
+# Lifted by a person of the team with a reason, and by no opt-in.
+GRAVE = frozenset({SuppressionReason.COMPLAINT, SuppressionReason.HARD_BOUNCE})
 SOURCE_LENGTH = 300
 _TABLE: SqlTable = Suppression.__table__  # type: ignore[assignment]
 
@@ -129,7 +131,7 @@ def lift(session: Session, address_hash: bytes, *, by: str, reason: str, now: da
     since = f"suppressed since {found.at.astimezone(BRUSSELS):%Y-%m-%d} ({found.reason.value})"
     if found.reason in OPT_OUTS and not opted_in:
         raise Refusal(f"{since}: only the person's own opt-in lifts it")
-    if opted_in and found.reason in (SuppressionReason.COMPLAINT, SuppressionReason.HARD_BOUNCE):
+    if opted_in and grave_reason(session, address_hash):
         raise Refusal(f"{since}: an opt-in does not lift that")
     closed = session.scalars(
         update(Suppression)
@@ -138,6 +140,23 @@ def lift(session: Session, address_hash: bytes, *, by: str, reason: str, now: da
         .returning(Suppression.id)
     )
     return closed.first() is not None
+
+
+def grave_reason(session: Session, address_hash: bytes) -> SuppressionReason | None:
+    """Return the complaint or dead address that holds, also under an erasure that took its place; None if neither.
+
+    Else whoever complained, had himself erased and is signed up by mistake would be mailed again.
+    """
+    replaced = Suppression.lifted_reason == replaced_by(SuppressionReason.ERASED)
+    holds = or_(Suppression.lifted_at.is_(None), replaced)
+    rows = session.scalars(
+        select(Suppression.reason).where(Suppression.address_hash == address_hash, Suppression.reason.in_(GRAVE), holds)
+    )
+    return max(rows, key=GRAVITY.__getitem__, default=None)
+
+
+def replaced_by(reason: SuppressionReason) -> str:
+    return f"replaced by {reason.value}"
 
 
 def _close_lighter(session: Session, address_hash: bytes, reason: SuppressionReason, actor: str, now: datetime) -> bool:
@@ -151,7 +170,7 @@ def _close_lighter(session: Session, address_hash: bytes, reason: SuppressionRea
             Suppression.lifted_at.is_(None),
             Suppression.reason.in_(lighter),
         )
-        .values(lifted_at=now, lifted_by=actor, lifted_reason=f"replaced by {reason.value}")
+        .values(lifted_at=now, lifted_by=actor, lifted_reason=replaced_by(reason))
         .returning(Suppression.id)
     )
     return closed.first() is not None

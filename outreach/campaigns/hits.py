@@ -75,6 +75,13 @@ def leading(session: Session, codes: Collection[str]) -> dict[str, Target]:
     }
 
 
+def campaign_of(session: Session, code: str) -> str | None:
+    """Return the name of the campaign that has a code."""
+    if not is_code(code):
+        return None
+    return session.scalar(select(Campaign.name).join(Link, Link.campaign_id == Campaign.id).where(Link.code == code))
+
+
 def target(session: Session, code: str) -> Target | None:
     """Return where one code leads."""
     return leading(session, [code]).get(code) if is_code(code) else None

@@ -67,32 +67,45 @@ def opt_out(
         return None
     if delivery.address_hash is None:
         return OptedOut(delivery.id, delivery.campaign_id, delivery.contact_id, None, False)
-    first = suppressing.suppress(
-        session,
-        delivery.address_hash,
-        reason=SuppressionReason.UNSUBSCRIBED,
-        source=f"delivery {delivery.id}, {via}",
-        actor="recipient",
-        now=now,
-        campaign_id=delivery.campaign_id,
-    )
-    _record_once(session, delivery.id, via, now)
     contact = session.get_one(Contact, delivery.contact_id)
-    if contact.address is not None and contact.address_hash == delivery.address_hash:
-        _acknowledge(session, delivery.address_hash, contact.address, settings, now)
+    # Who changed the address since, and opts out by an older mail, wants no mail at the new one either.
+    hashes = {delivery.address_hash: None, contact.address_hash: None}
+    source, campaign = f"delivery {delivery.id}, {via}", delivery.campaign_id
+    new = [_suppress(session, each, source, now, campaign) for each in hashes if each is not None]
+    first = any(new)
+    _record_once(session, delivery.id, via, now)
+    if contact.address is not None and contact.address_hash is not None:
+        _acknowledge(session, contact.address_hash, contact.address, settings, now)
     return OptedOut(delivery.id, delivery.campaign_id, delivery.contact_id, contact.address, first)
 
 
 def _opt_out_unknown(
     session: Session, delivery_id: int, address_hash: bytes, via: str, settings: Settings, now: datetime
 ) -> None:
-    source = f"lost delivery {delivery_id}, {via}"
-    reason = SuppressionReason.UNSUBSCRIBED
-    suppressing.suppress(session, address_hash, reason=reason, source=source, actor="recipient", now=now)
+    _suppress(session, address_hash, f"lost delivery {delivery_id}, {via}", now)
     known = select(Contact.address).where(Contact.address_hash == address_hash, Contact.address.is_not(None))
     address = session.scalars(known.limit(1)).first()
     if address is not None:
         _acknowledge(session, address_hash, address, settings, now)
+
+
+def leave(
+    session: Session, address_hash: bytes, address: str | None, source: str, settings: Settings, now: datetime
+) -> bool:
+    """Opt an address out without a delivery, and acknowledge it once; return whether it was not suppressed before."""
+    first = _suppress(session, address_hash, source, now)
+    if first and address is not None:
+        _acknowledge(session, address_hash, address, settings, now)
+    return first
+
+
+def _suppress(
+    session: Session, address_hash: bytes, source: str, now: datetime, campaign_id: int | None = None
+) -> bool:
+    reason = SuppressionReason.UNSUBSCRIBED
+    return suppressing.suppress(
+        session, address_hash, reason=reason, source=source, actor="recipient", now=now, campaign_id=campaign_id
+    )
 
 
 def _record_once(session: Session, delivery_id: int, via: str, now: datetime) -> None:

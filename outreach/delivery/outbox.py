@@ -6,11 +6,14 @@ campaign's mail (`delivery/claiming.py`), but suppression doesn't govern it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from outreach.audience.erasing import NOBODY
 from outreach.models import OutboxMail, OutboxStatus
 
 
@@ -42,3 +45,15 @@ def put(
     )
     inserted = statement.on_conflict_do_nothing(index_elements=["key"]).returning(OutboxMail.id)
     return session.scalar(inserted) is not None
+
+
+def forget(session: Session, keys: Sequence[str], now: datetime) -> int:
+    """Empty the mails put under `keys` and stop those still waiting; what is on the wire is left. Return how many."""
+    waiting = OutboxMail.status.in_((OutboxStatus.PENDING, OutboxStatus.DEFERRED))
+    mine = OutboxMail.key.in_(keys)
+    stopped = {"status": OutboxStatus.FAILED, "reason": "expired", "status_at": now, "retry_at": None}
+    session.execute(update(OutboxMail).where(mine, waiting).values(stopped))
+    emptied = {"recipient": NOBODY, "address_hash": None, "message": b"", "reply": None}
+    settled = OutboxMail.status != OutboxStatus.SENDING
+    rows = session.scalars(update(OutboxMail).where(mine, settled).values(emptied).returning(OutboxMail.id))
+    return len(rows.all())

@@ -6,6 +6,8 @@ caches, and never that it is closed to them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +30,7 @@ MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 )
 # The address of these pages is a secret or says who works here: robots.txt asks crawlers to stay off.
-PERSONAL = ("/u/", "/lead/", "/l/", "/n/", "/staff")
+PERSONAL = ("/u/", "/bevestig/", "/voorkeuren", "/lead/", "/l/", "/n/", "/staff")
 # Pages and files that say nothing about anybody. All others get `no-store`, `noindex` and no compression.
 PUBLIC = frozenset(
     {
@@ -59,6 +61,14 @@ def mail_headers(*, framed: bool) -> dict[str, str]:
     }
 
 
+def framed_policy(origins: Sequence[str]) -> dict[str, str]:
+    """Return the headers of a page that only the sites at `origins` may frame; without any, nobody does."""
+    ancestors = " ".join(origins) or "'none'"
+    policy = POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {ancestors}")
+    # A frame's own page names nobody, and its form opens on ours in the whole window.
+    return {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
+
+
 def protect(headers: MutableHeaders, path: str, *, status: int, https: bool) -> None:
     """Add the headers that a response doesn't set itself."""
     open_to_all = is_public(path) or is_staff(path)
@@ -75,6 +85,10 @@ def protect(headers: MutableHeaders, path: str, *, status: int, https: bool) -> 
         defaults |= {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}
     if https:
         defaults["Strict-Transport-Security"] = "max-age=31536000"
+    policy = headers.get("content-security-policy", POLICY)
+    if "frame-ancestors http" in policy:
+        # It knows no list of sites; browsers that know frame-ancestors ignore it, older ones frame nothing anyhow.
+        del defaults["X-Frame-Options"]
     for name, value in defaults.items():
         headers.setdefault(name, value)
 

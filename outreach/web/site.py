@@ -25,7 +25,19 @@ from outreach.web.guard import Guard, is_staff, protect
 from outreach.web.keeping import Compressed, Conditional
 from outreach.web.limits import Limits
 from outreach.web.pages import load_pages, show
-from outreach.web.public import agenda, contact, fixed, leads, media, newsletters, opting_out, redirects, services
+from outreach.web.public import (
+    agenda,
+    contact,
+    fixed,
+    leads,
+    media,
+    newsletters,
+    opting_out,
+    preferences,
+    redirects,
+    services,
+    subscribing,
+)
 from outreach.web.staff import campaigns as staff_campaigns
 from outreach.web.staff import drafts, logins
 from outreach.web.staff import leads as staff_leads
@@ -36,7 +48,7 @@ log = logging.getLogger(__name__)
 
 CATCH_UP_SECONDS = 5
 
-PUBLIC = (fixed, redirects, opting_out, newsletters, agenda, contact, services, leads, media)
+PUBLIC = (fixed, redirects, opting_out, subscribing, preferences, newsletters, agenda, contact, services, leads, media)
 STAFF = (logins, drafts, staff_reports, staff_campaigns, staff_leads)
 
 MISTAKES = {
