@@ -275,7 +275,7 @@ def test_a_link_to_an_erased_question_is_never_another_s(story: Story) -> None:
     story.clock.move(days=8)
     jobs.forget_due(story.app)
     story.sign_up()
-    assert story.web.post(old).status_code == 410
+    assert story.web.post(old).status_code == 404
     assert count(story.app, Contact) == 0
 
 
