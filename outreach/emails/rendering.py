@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from outreach.emails import markup
 from outreach.emails.model import DECLARABLE, MailModel, MergeFields, clean, fold
-from outreach.emails.sandbox import MARK, TEMPLATE_ERRORS, TemplateEnvironment
+from outreach.emails.sandbox import MARK, TEMPLATE_ERRORS, TemplateEnvironment, wrap
 from outreach.emails.templates import TemplateSource, undeclared
 from outreach.errors import Refusal
 
@@ -82,7 +82,8 @@ class Renderer:
             raise RenderError(f"template {self.template.name}, {place} {source!r}: {said}") from error
 
     def _plain(self, values: dict[str, Any]) -> str:
-        text = self._jinja(self._text, "body.txt", values)
+        # Broken into lines here: a template that did so would compute with what differs for each recipient.
+        text = self._jinja(self._text, "body.txt", values | {"why": wrap(str(values["why"]))})
         return _GAPS.sub("\n\n\n", _TRAILING.sub("", text)).strip("\n") + "\n"
 
     def _page(self, values: dict[str, Any]) -> str:
