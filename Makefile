@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup bench-import bench-segment bench-public measure-bots pictures translations lock clean
+.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public measure-bots pictures translations lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
@@ -24,6 +24,9 @@ setup: $(VENV)/.ready-dev
 
 bench-import: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/import_contacts.py
+
+bench-register: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/register.py
 
 bench-segment: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/segments.py

@@ -115,6 +115,8 @@ def index_names(database: Database) -> None:
     if not database.is_sqlite:
         with database.writing() as session:
             session.execute(text(f"CREATE INDEX {INDEX}{NEW} ON register_name{NEW} USING gin ({VECTOR})"))
+            for table in _TABLES:
+                session.execute(text(f'ANALYZE "{table.name}{NEW}"'))
         return
     with database.writing() as session:
         session.execute(text(_fts(INDEX + NEW)))
@@ -166,6 +168,3 @@ def swap(session: Session) -> None:
             session.execute(text(f'ALTER INDEX "{name}{NEW}_pkey" RENAME TO "{name}_pkey"'))
     kind = "TABLE" if sqlite else "INDEX"
     session.execute(text(f"ALTER {kind} {INDEX}{NEW} RENAME TO {INDEX}"))
-    if not sqlite:
-        for name in names:
-            session.execute(text(f'ANALYZE "{name}"'))

@@ -3,9 +3,8 @@
 First the companies that are called just so, then those whose name starts with what was typed, then those where every
 typed word starts a word of the name; then the same in their other names, commercial ones and abbreviations. Each step
 is in the order of rank (`outreach.register.naming`). SQLite's FTS5 gives rows in that order and stops at the tenth.
-PostgreSQL's GIN index knows no order, and sorting the 50,000 companies with a "van" takes too long; so the first of
-the table are looked through, where ten with a frequent word are soon found, and only a rare combination goes to the
-index, which then finds few.
+PostgreSQL's GIN index knows no order, and sorting the 50,000 companies with a "van" takes too long; so where it finds
+more than a few, the first of the table are looked through, where ten of so many are mostly soon found.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from outreach.belgium.legal_forms import legal_form
@@ -23,6 +22,7 @@ from outreach.models import RegisterEntry
 from outreach.register.naming import INDEX, NUMBERS, VECTOR, whole, words_of
 
 LIMIT = 10
+_FEW = 2_000
 _LOOKED_THROUGH = 20_000
 _DIGITS = re.compile(r"\s*(?:BE)?[\s.]*([01][\d.\s]{2,13})", re.I)
 
@@ -49,7 +49,7 @@ class _Term:
 
 def suggest(session: Session, typed: str, limit: int = LIMIT) -> list[Suggestion]:
     """Return the companies that what was typed may mean, the likeliest first; none for less than two letters."""
-    if not inspect(session.connection()).has_table("register_name") or not _is_indexed(session):
+    if not _is_ready(session):
         return []
     if match := _DIGITS.fullmatch(typed):
         return _by_number(session, re.sub(r"\D", "", match[1]), limit)
@@ -81,10 +81,13 @@ def _once(long: list[str], told: list[str]) -> list[list[str]]:
     return [long] if told == long else [long, told]
 
 
-def _is_indexed(session: Session) -> bool:
-    if session.get_bind().dialect.name != "sqlite":
-        return True
-    return session.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": INDEX}) is not None
+def _is_ready(session: Session) -> bool:
+    """Tell whether there is an index to search; on PostgreSQL, see to it that it is used."""
+    if session.get_bind().dialect.name == "sqlite":
+        return session.scalar(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": INDEX}) is not None
+    # For this transaction only: the planner thinks that a few rows of many are soon found by reading all of them.
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    return True
 
 
 def _ranks(session: Session, terms: Sequence[_Term], limit: int) -> Sequence[int]:
@@ -92,8 +95,11 @@ def _ranks(session: Session, terms: Sequence[_Term], limit: int) -> Sequence[int
         query = " AND ".join(f'"{term.token}"' + ("*" if term.starts else "") for term in terms)
         statement = f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH :query ORDER BY rowid LIMIT :limit"
         return session.scalars(text(statement), {"query": query, "limit": limit}).all()
+    found = _look_up(session, terms, _FEW + 1)
+    if len(found) <= _FEW:
+        return sorted(found)[:limit]
     found = _look_through(session, terms, limit)
-    return found if len(found) == limit else _look_up(session, terms, limit)
+    return found if len(found) == limit else sorted(_look_up(session, terms, None))[:limit]
 
 
 def _look_through(session: Session, terms: Sequence[_Term], limit: int) -> Sequence[int]:
@@ -106,12 +112,8 @@ def _look_through(session: Session, terms: Sequence[_Term], limit: int) -> Seque
     return session.scalars(text(statement), {**parameters, "limit": limit}).all()
 
 
-def _look_up(session: Session, terms: Sequence[_Term], limit: int) -> Sequence[int]:
-    # Materialised, or the planner walks through the whole table in order of rank.
-    statement = (
-        f"WITH found AS MATERIALIZED (SELECT rank FROM register_name WHERE {VECTOR} @@ CAST(:query AS tsquery)) "
-        "SELECT rank FROM found ORDER BY rank LIMIT :limit"
-    )
+def _look_up(session: Session, terms: Sequence[_Term], limit: int | None) -> Sequence[int]:
+    statement = f"SELECT rank FROM register_name WHERE {VECTOR} @@ CAST(:query AS tsquery) LIMIT :limit"
     query = " & ".join(f"'{term.token}'" + (":*" if term.starts else "") for term in terms)
     return session.scalars(text(statement), {"query": query, "limit": limit}).all()
 
