@@ -238,11 +238,21 @@ def _placed(entries: Sequence[Entry], known: Known) -> tuple[list[tuple[Entry, I
             importing_companies.legal_person(forms.get(identity), facts)
         ):
             reason = _no_legal_person(forms[identity].short if identity in forms else None)
+        elif entry.evidence.basis is Basis.ROLE_ADDRESS and not _attests(entry):
+            reason = _no_legal_person(entry.form.short if entry.form else None)
         else:
             good.append((entry, identity))
             continue
         refused[entry.line] = reason
     return good, refused
+
+
+def _attests(entry: Entry) -> bool:
+    """Tell whether a row says itself that its company is a legal person, by number or form.
+
+    A name and a postcode alone may be those of a sole trader beside a company of the same name.
+    """
+    return entry.number is not None or (entry.form is not None and bool(entry.form.legal_person))
 
 
 def _read_again(reading: Reading, late: dict[int, str]) -> list[Reject]:
@@ -256,5 +266,5 @@ def _no_legal_person(form: str | None) -> str:
     what = f"its legal form {form!r} is not known to be one" if form else "nothing attests that this company is one"
     return (
         f"the basis role_address holds for legal persons only, and {what} (Royal Decree 4 April 2003): "
-        "fill the legal form, or ask for consent"
+        "fill the enterprise number or the legal form, or ask for consent"
     )

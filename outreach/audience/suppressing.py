@@ -1,7 +1,8 @@
 """Addresses that no campaign may mail, by keyed hash: they outlive erasure, and no import lifts them.
 
 An address has at most one live suppression. A graver reason closes the one before it and takes its place, so that the
-confirmed opt-in that lifts an opt-out cannot lift a complaint, and an erased address is never stored again.
+confirmed opt-in that lifts an opt-out cannot lift a complaint, and an erased address is never stored again. An opt-out
+that is closed so, or comes while a graver one is in force, stands again once that one is lifted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,18 +23,24 @@ from outreach.errors import Refusal
 from outreach.models import Suppression, SuppressionReason
 
 GRAVITY = {
-    SuppressionReason.IMPORTED: 0,
     SuppressionReason.MANUAL: 0,
-    SuppressionReason.UNSUBSCRIBED: 0,
-    SuppressionReason.HARD_BOUNCE: 1,
-    SuppressionReason.COMPLAINT: 2,
-    SuppressionReason.ERASED: 3,
+    SuppressionReason.IMPORTED: 1,
+    SuppressionReason.UNSUBSCRIBED: 1,
+    SuppressionReason.HARD_BOUNCE: 2,
+    SuppressionReason.COMPLAINT: 3,
+    SuppressionReason.ERASED: 4,
 }
 # Lifted by the person's own confirmed opt-in and by nothing else.
 OPT_OUTS = frozenset({SuppressionReason.UNSUBSCRIBED, SuppressionReason.IMPORTED, SuppressionReason.ERASED})
 # Lifted by a person of the team with a reason, and by no opt-in.
 GRAVE = frozenset({SuppressionReason.COMPLAINT, SuppressionReason.HARD_BOUNCE})
 SOURCE_LENGTH = 300
+_REPLACED = "replaced by "
+_IS_SET_ASIDE = and_(
+    Suppression.reason.in_(OPT_OUTS),
+    Suppression.lifted_at.is_not(None),
+    Suppression.lifted_reason.startswith(_REPLACED),
+)
 _TABLE: SqlTable = Suppression.__table__  # type: ignore[assignment]
 
 
@@ -79,14 +86,41 @@ def suppress(
         "campaign_id": campaign_id,
     }
     added = session.scalar(_insert_missing(session).values(row).returning(_TABLE.c.id)) is not None
+    if not added and reason in OPT_OUTS:
+        _put_under(session, row, now)
     return added and not replaced
+
+
+def _put_under(session: Session, row: dict[str, Any], now: datetime) -> None:
+    """Write down an opt-out that comes while a graver suppression is in force, once."""
+    graver = live(session, row["address_hash"])
+    if graver is None or graver.reason in OPT_OUTS or _set_aside(session, row["address_hash"]) is not None:
+        return
+    closed = {"lifted_at": now, "lifted_by": row["actor"], "lifted_reason": replaced_by(graver.reason)}
+    session.add(Suppression(**row, **closed))
+    session.flush()
+
+
+def opt_outs_set_aside(session: Session) -> Sequence[Suppression]:
+    """Return the opt-outs that stand under a graver suppression in force, oldest first."""
+    graver = select(Suppression.address_hash).where(
+        Suppression.lifted_at.is_(None), Suppression.reason.not_in(OPT_OUTS)
+    )
+    query = select(Suppression).where(_IS_SET_ASIDE, Suppression.address_hash.in_(graver))
+    return session.scalars(query.order_by(Suppression.at, Suppression.id)).all()
+
+
+def _set_aside(session: Session, address_hash: bytes) -> Suppression | None:
+    """Return the latest opt-out that a graver suppression took the place of."""
+    query = select(Suppression).where(Suppression.address_hash == address_hash, _IS_SET_ASIDE)
+    return session.scalars(query.order_by(Suppression.at.desc(), Suppression.id.desc()).limit(1)).first()
 
 
 def suppress_many(
     session: Session, rows: Sequence[Suppressing], *, reason: SuppressionReason, actor: str
 ) -> tuple[int, int]:
     """Suppress many addresses of distinct hashes; return how many are new and how many were suppressed already."""
-    known = {hash for hash, _ in reasons(session, [row.address_hash for row in rows])}
+    known = dict(reasons(session, [row.address_hash for row in rows]))
     new = [row for row in rows if row.address_hash not in known]
     values = [
         {
@@ -101,6 +135,9 @@ def suppress_many(
     ]
     if values:
         session.connection().execute(_insert_missing(session), values)
+    for row in rows:
+        if known.get(row.address_hash, reason) not in OPT_OUTS:
+            suppress(session, row.address_hash, reason=reason, source=row.source, actor=actor, now=row.at)
     return len(new), len(rows) - len(new)
 
 
@@ -121,7 +158,7 @@ def lift(session: Session, address_hash: bytes, *, by: str, reason: str, now: da
     """Lift the suppression in force; return whether there was one.
 
     An opt-out is lifted by the person's own confirmed opt-in only (`opted_in`); a complaint or a dead address by a
-    person with a reason.
+    person with a reason, and an opt-out that stood under it is then in force again.
     """
     if not reason.strip():
         raise Refusal("a suppression is lifted with a reason only: say why")
@@ -139,7 +176,23 @@ def lift(session: Session, address_hash: bytes, *, by: str, reason: str, now: da
         .values(lifted_at=now, lifted_by=by, lifted_reason=reason.strip()[:SOURCE_LENGTH])
         .returning(Suppression.id)
     )
-    return closed.first() is not None
+    if closed.first() is None:
+        return False
+    session.flush()
+    session.expire(found)
+    if opted_in:
+        _end_set_aside(session, address_hash, by, reason)
+    elif (opt_out := _set_aside(session, address_hash)) is not None:
+        opt_out.lifted_at = opt_out.lifted_by = opt_out.lifted_reason = None
+        session.flush()
+    return True
+
+
+def _end_set_aside(session: Session, address_hash: bytes, by: str, reason: str) -> None:
+    """Let no opt-out of before stand again: the person's own opt-in lifted them all."""
+    while (opt_out := _set_aside(session, address_hash)) is not None:
+        opt_out.lifted_by, opt_out.lifted_reason = by, f"opted in: {reason.strip()}"[:SOURCE_LENGTH]
+        session.flush()
 
 
 def grave_reason(session: Session, address_hash: bytes) -> SuppressionReason | None:
@@ -156,7 +209,7 @@ def grave_reason(session: Session, address_hash: bytes) -> SuppressionReason | N
 
 
 def replaced_by(reason: SuppressionReason) -> str:
-    return f"replaced by {reason.value}"
+    return f"{_REPLACED}{reason.value}"
 
 
 def _close_lighter(session: Session, address_hash: bytes, reason: SuppressionReason, actor: str, now: datetime) -> bool:

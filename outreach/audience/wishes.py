@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.audience import erasing, suppressing
-from outreach.audience.suppressing import GRAVITY
+from outreach.audience.suppressing import GRAVITY, OPT_OUTS
 from outreach.models import (
     Basis,
     Contact,
@@ -62,6 +62,7 @@ class Wishes:
     """What people asked, by the keyed hash of their address; those who were erased also by their row."""
 
     opposed: dict[bytes, Opposed] = field(default_factory=dict)
+    opposed_under: dict[bytes, Opposed] = field(default_factory=dict)  # opt-outs that stand under something graver
     erased: set[Person] = field(default_factory=set)
     withdrawn: dict[Evidence, datetime] = field(default_factory=dict)
     untracked: set[bytes] = field(default_factory=set)  # known here, at no company with a tracking consent
@@ -99,6 +100,8 @@ def read(session: Session) -> Wishes:
     ).where(Suppression.lifted_at.is_(None))
     for address_hash, reason, source, at, actor in session.execute(live.execution_options(yield_per=_BATCH)):
         wishes.opposed[address_hash] = Opposed(reason, source, at, actor)
+    for row in suppressing.opt_outs_set_aside(session):
+        wishes.opposed_under[row.address_hash] = Opposed(row.reason, row.source, row.at, row.actor)
     gone = select(Contact.id, Contact.created_at).where(Contact.erased_at.is_not(None))
     wishes.erased = {(id, created_at) for id, created_at in session.execute(gone)}
     _read_withdrawals(session, wishes)
@@ -161,13 +164,18 @@ def _suppress(session: Session, wishes: Wishes) -> set[bytes]:
     newly = set()
     for address_hash, told in wishes.opposed.items():
         before = known.get(address_hash)
-        if before is not None and GRAVITY[before] >= GRAVITY[told.reason]:
+        if before is not None and GRAVITY[before] >= GRAVITY[told.reason] and told.reason not in OPT_OUTS:
             continue
-        suppressing.suppress(
-            session, address_hash, reason=told.reason, source=told.source, actor=told.actor, now=told.at
-        )
-        newly.add(address_hash)
+        _write(session, address_hash, told)
+        if before is None or GRAVITY[before] < GRAVITY[told.reason]:
+            newly.add(address_hash)
+    for address_hash, told in wishes.opposed_under.items():
+        _write(session, address_hash, told)
     return newly
+
+
+def _write(session: Session, address_hash: bytes, told: Opposed) -> None:
+    suppressing.suppress(session, address_hash, reason=told.reason, source=told.source, actor=told.actor, now=told.at)
 
 
 def _erase(session: Session, wishes: Wishes, *, key: bytes, actor: str, now: datetime) -> int:

@@ -137,18 +137,21 @@ def _name(card: ContactCard) -> str:
 @command.command()
 @click.argument("address")
 @click.option("--reason", required=True, help="Why, for the record: e.g. 'phoned on 12 May'.")
+@click.option("--our-decision", is_flag=True, help="The person didn't ask for it: `outreach contact lift` can undo it.")
 @json_option
 @click.pass_obj
-def suppress(door: Door, address: str, reason: str, as_json: bool) -> None:
-    """Let no campaign mail ADDRESS any more; it need not be known here."""
+def suppress(door: Door, address: str, reason: str, our_decision: bool, as_json: bool) -> None:
+    """Let no campaign mail ADDRESS any more, since the person asked; it need not be known here.
+
+    Only the person's own confirmed opt-in lifts it.
+    """
+    kind = SuppressionReason.MANUAL if our_decision else SuppressionReason.UNSUBSCRIBED
     checked = contacts.checked_address(address)
     if not reason.strip():
         raise Refusal("--reason is empty: say why, for the record")
     with door.open() as app, app.database.writing() as session:
         hash = hash_address(app.suppression_key, checked)
-        new = suppressing.suppress(
-            session, hash, reason=SuppressionReason.MANUAL, source=reason.strip(), actor=actor(), now=app.now()
-        )
+        new = suppressing.suppress(session, hash, reason=kind, source=reason.strip(), actor=actor(), now=app.now())
         known = len(contacts.of_address(session, checked, app.suppression_key))
     if as_json:
         print_json({"address": checked, "new": new, "contacts": known})
@@ -168,7 +171,12 @@ def lift(door: Door, address: str, reason: str) -> None:
         hash = hash_address(app.suppression_key, checked)
         if not suppressing.lift(session, hash, by=actor(), reason=reason, now=app.now()):
             raise NotFound(f"{checked}: is not suppressed")
-    click.echo(f"{checked}: the suppression is lifted")
+        left = suppressing.live(session, hash)
+    if left is None:
+        click.echo(f"{checked}: the suppression is lifted")
+    else:
+        still = f"still suppressed since {day(left.at)} ({left.reason.value}): only the person's own opt-in lifts that"
+        click.echo(f"{checked}: the suppression is lifted, but the address is {still}")
 
 
 @command.command()

@@ -209,8 +209,10 @@ def test_the_commands_for_the_one_who_phones(cli: Cli, project: Path, app: App, 
     stranger = cli("contact", "suppress", "Stranger <stranger@x.example>", "--reason", "phoned", "--json")
     assert json.loads(stranger.out) == {"address": "stranger@x.example", "new": True, "contacts": 0}
     assert "phoned" in cli("contact", "show", "stranger@x.example").out
-    assert cli("contact", "lift", "stranger@x.example", "--reason", "a typing error").code == 0
-    assert cli("contact", "lift", "stranger@x.example", "--reason", "again").code == 1
+    assert "own opt-in" in cli("contact", "lift", "stranger@x.example", "--reason", "a typing error").err
+    assert cli("contact", "suppress", "other@x.example", "--reason", "a competitor", "--our-decision").code == 0
+    assert cli("contact", "lift", "other@x.example", "--reason", "a typing error").code == 0
+    assert cli("contact", "lift", "other@x.example", "--reason", "again").code == 1
 
     assert cli("contact", "export", ANN, "--out", "ann.json").code == 0
     assert json.loads((project / "ann.json").read_text())["address"] == ANN

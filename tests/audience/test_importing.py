@@ -607,3 +607,17 @@ def test_a_wrong_sector_code_gets_each_hint_once_and_its_column(app: App, tmp_pa
     assert found[0].startswith("NACE 2025: '41.202' does not exist in NACE-BEL 2025, but it does in NACE-BEL 2008")
     hints = found[1].rpartition("the nearest there: ")[2].split(", ")
     assert len(hints) == len(set(hints))
+
+
+def test_a_sole_trader_beside_a_company_of_the_same_name_inherits_no_legal_person(both: App, tmp_path: Path) -> None:
+    file = tmp_path / "gids.csv"
+    file.write_text(
+        "bedrijf;rechtsvorm;postcode;e-mail;rechtsgrond;bron;datum toestemming\n"
+        "De Smet BV;BV;9000;info@desmetbv.example;role_address;gids;2026-05-12\n"
+        "De Smet;;9000;info@desmetschilder.example;role_address;gids;2026-05-12\n"
+    )
+    for _ in range(2):  # the second time the company is known
+        done = take_in(both, file)
+        assert [reject.line for reject in done.rejects] == [3]
+        assert "nothing attests" in done.rejects[0].reason
+    assert one(both, Contact).address == "info@desmetbv.example"

@@ -78,3 +78,45 @@ def test_a_complaint_and_a_dead_address_are_lifted_by_a_person_with_a_reason_onl
             suppressing.lift(session, BOB, by="staff", reason=" ", now=app.now())
         assert suppressing.lift(session, BOB, by="staff", reason="mailbox was full", now=app.now())
         assert not suppressing.lift(session, BOB, by="staff", reason="again", now=app.now())
+
+
+@pytest.mark.parametrize("opted_out", ["before", "after"])
+@pytest.mark.parametrize(
+    "graver", [SuppressionReason.MANUAL, SuppressionReason.HARD_BOUNCE, SuppressionReason.COMPLAINT]
+)
+def test_lifting_a_complaint_a_dead_address_or_our_own_decision_never_lifts_the_persons_opt_out(
+    both: App, graver: SuppressionReason, opted_out: str
+) -> None:
+    order = [SuppressionReason.UNSUBSCRIBED, graver]
+    for reason in order if opted_out == "before" else reversed(order):
+        suppress(both, reason)
+    suppress(both)  # the button pressed twice
+    with both.database.writing() as session:
+        try:
+            suppressing.lift(session, BOB, by="cli", reason="the mailbox works again", now=both.now())
+        except Refusal:
+            assert graver is SuppressionReason.MANUAL
+    with both.database.writing() as session:
+        live = suppressing.live(session, BOB)
+        assert live is not None
+        assert live.reason is SuppressionReason.UNSUBSCRIBED
+        with pytest.raises(Refusal, match="own opt-in"):
+            suppressing.lift(session, BOB, by="cli", reason="again", now=both.now())
+    with both.database.writing() as session:
+        assert suppressing.lift(session, BOB, by="bob", reason="confirmed", now=both.now(), opted_in=True)
+        suppressing.suppress(
+            session, BOB, reason=SuppressionReason.COMPLAINT, source="test", actor="test", now=both.now()
+        )
+        suppressing.lift(session, BOB, by="cli", reason="a mistake", now=both.now())
+        assert not suppressing.is_suppressed(session, BOB)
+
+
+def test_an_imported_opt_out_counts_under_a_dead_address_too(both: App) -> None:
+    suppress(both, SuppressionReason.HARD_BOUNCE)
+    with both.database.writing() as session:
+        rows = [suppressing.Suppressing(BOB, "mailchimp.csv", both.now())]
+        assert suppressing.suppress_many(session, rows, reason=SuppressionReason.IMPORTED, actor="test") == (0, 1)
+        suppressing.lift(session, BOB, by="cli", reason="works again", now=both.now())
+        live = suppressing.live(session, BOB)
+    assert live is not None
+    assert live.reason is SuppressionReason.IMPORTED
