@@ -34,6 +34,7 @@ _DUTCH = {
 }
 PARTS = "_parts"
 MAX_PARTS = 200
+MAX_TOLD = 100
 MAX_FILE = 1024 * 1024
 
 
@@ -215,8 +216,10 @@ def _text_faults(
     except TEMPLATE_ERRORS as error:
         yield Complaint(file, None, f"can't be read: {error}")
         return
+    told = 0
     for node in tree.find_all(nodes.Name):
-        if node.name in unknown:
+        if node.name in unknown and told < MAX_TOLD:
+            told += 1
             unknown.discard(node.name)
             yield Complaint(file, node.lineno, undeclared(node.name, source))
     yield from _include_faults(source, tree, file)
@@ -271,7 +274,7 @@ def _read(path: Path, folder: Path) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refusal(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from None
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _settings(path: Path, folder: Path) -> dict[str, Any]:

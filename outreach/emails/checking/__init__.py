@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from outreach.emails import templates
 from outreach.emails.checking import clients, lawful, legible, names, readable, texts
 from outreach.emails.checking.addresses import is_vague
-from outreach.emails.checking.cascade import Cascade, View
+from outreach.emails.checking.cascade import Cascade, TooMuch, View
 from outreach.emails.checking.finding import Finding, Severity, ordered
 from outreach.emails.checking.page import Page
 from outreach.emails.checking.places import Places, numbered
@@ -32,6 +32,11 @@ __all__ = [
     "source_findings",
     "text_findings",
 ]
+
+
+# Such a mail is refused for its size anyway.
+_LOOKED_AT = 256 * 1024
+_MAX_ELEMENTS = 8000
 
 
 def source_findings(template: TemplateSource, programs: Sequence[str] = ()) -> list[Finding]:
@@ -79,11 +84,18 @@ class Checker:
 def _outcome(
     template: TemplateSource, model: MailModel, rendered: Rendered, fields: MergeFields | None, page: Page
 ) -> Iterator[Finding]:
-    placing, cascade = Placing(template), Cascade(page)
-    looks = {view: cascade.looks(view) for view in View}
+    placing = Placing(template)
     yield from lawful.subject(rendered.subject)
     yield from lawful.size(template, rendered.html)
     yield from lawful.shown(placing, model, rendered, fields)
+    try:
+        if len(rendered.html) > _LOOKED_AT or len(page.parents) > _MAX_ELEMENTS:
+            raise TooMuch("it is too large to be looked at")
+        cascade = Cascade(page)
+        looks = {view: cascade.looks(view) for view in View}
+    except TooMuch as too:
+        yield Finding(Severity.ERROR, placing.whole, f"the mail can't be checked: {too}", "make it smaller", "too-much")
+        return
     yield from readable.check(page, placing, model, looks[View.LIGHT])
     yield from legible.check(page, placing, looks)
     yield from texts.check(page, placing, model, rendered, looks[View.LIGHT])

@@ -25,11 +25,17 @@ _WANTED = frozenset(f"{_NAMES} padding-bottom".split())
 _INHERITED = ("color", "font-size", "font-weight", "line-height", "visibility")
 _HEADINGS = {"h1": "2em", "h2": "1.5em", "h3": "1.17em", "h4": "1em", "h5": "0.83em", "h6": "0.67em"}
 _BOLD = frozenset(["b", "strong", "th", *_HEADINGS])
+# Selectors times elements: a mail of ours has some 20,000.
+_MAX_MATCHES = 500_000
 _WIDTHS = re.compile(r"(min|max)-(?:device-)?width:\s*(\d+(?:\.\d+)?)px")
 _SIZE = re.compile(r"(\d*\.?\d+)(px|pt|em|rem|%)?\Z")
 _KEYWORDS = {"xx-small": 9.0, "x-small": 10.0, "small": 13.0, "smaller": 13.0, "medium": 16.0, "large": 18.0}
 _HEAVY = ("bold", "bolder", "600", "700", "800", "900")
 _STATIC_PSEUDO = re.compile(r":(?:hover|active|focus|visited|focus-within|focus-visible|target)\b")
+
+
+class TooMuch(Exception):
+    """A page that can't be looked at within a bounded time; the text says why."""
 
 
 class View(StrEnum):
@@ -70,6 +76,7 @@ class Cascade:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.left, self.count = _MAX_MATCHES, len(page.parents) + 1
         self.matched: dict[Element, list[tuple[tuple[Any, ...], Rule]]] = {}
         matcher = cssselect2.Matcher()
         for order, (sheet, media) in enumerate(page.sheets):
@@ -92,6 +99,9 @@ class Cascade:
                 rule = Rule(styles.squeezed(f"{media} {one.media}"), one, place)
                 grouped.setdefault((one.media, one.selector), []).append(rule)
         for (_, selector), rules in grouped.items():
+            self.left -= len(selector.split(",")) * self.count * (self.count // 20 + 1 if "~" in selector else 1)
+            if self.left < 0:
+                raise TooMuch("its style sheets have too many rules for so many elements")
             if _STATIC_PSEUDO.search(selector):
                 selector = ",".join(part for part in selector.split(",") if not _STATIC_PSEUDO.search(part))
             try:

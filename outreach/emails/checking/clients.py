@@ -30,6 +30,7 @@ PROGRAMS = (
     *("thunderbird.windows", "thunderbird.macos"),
 )
 _STATED = re.compile(r"fallback\s*:\s*\w+", re.IGNORECASE)
+_MAX_FINDINGS = 100
 _GROUND = frozenset(["background-color", "background"])
 
 
@@ -84,8 +85,10 @@ def source_findings(template: TemplateSource, programs: Sequence[str]) -> Iterat
         if loaded is None:
             continue
         masked = mask(loaded[0])
-        seen = set()
+        seen: set[tuple[str, int]] = set()
         for used in uses(masked.text):
+            if len(seen) >= _MAX_FINDINGS:
+                break
             line, column = masked.place(used.at)
             without = lacking(used.feature, programs)
             if not without or used.feature in fallbacks() or (used.feature, line) in seen:

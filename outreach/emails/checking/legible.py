@@ -67,10 +67,11 @@ def _sizes(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterator
 
 def _targets(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterator[Finding]:
     """Yield the links that stand by themselves and are lower than a finger (WCAG 2.5.5, 2.5.8)."""
+    said: dict[Element, str] = {}
     for link in page.elements("a"):
         look = looks[link]
         words = words_of(link)
-        if not look.shown or not words or link.find(".//img") is not None or not _alone(page, link, words):
+        if not look.shown or not words or link.find(".//img") is not None or not _alone(page, link, words, said):
             continue
         values = look.values
         padded = values.get("display") and values["display"].value in ("block", "inline-block")
@@ -83,11 +84,15 @@ def _targets(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterat
             yield Finding(Severity.WARNING, where, what, mend, "target-small", "people miss it on a phone (WCAG 2.5.8)")
 
 
-def _alone(page: Page, link: Element, words: str) -> bool:
+def _alone(page: Page, link: Element, words: str, said: dict[Element, str]) -> bool:
     """Tell whether a link is the template's own and all that its block says; others flow with their sentence."""
     if page.tag(link) not in ("a", "mj-button", "mj-navbar-link", "mj-social-element"):
         return False
     above = page.parents.get(link)
     while above is not None and above.tag not in _STANDS_ALONE:
         above = page.parents.get(above)
-    return above is not None and words_of(above) == words
+    if above is None:
+        return False
+    # Kept, since thousands of links may stand in one block.
+    said[above] = said[above] if above in said else words_of(above)
+    return said[above] == words

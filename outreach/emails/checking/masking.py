@@ -16,7 +16,9 @@ EXPRESSION = "\ue002"
 GAP = "\ue003"
 
 _OPENING = re.compile(r"\{[{%#]")
-_INSIDE = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[{]{2}|\{%|%\}|[{}]", re.DOTALL)
+# A string that never ends is passed whole: looking for its end again from each quote in it would take for ever.
+_STRINGS = r"\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\\?\Z)|'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)"
+_INSIDE = re.compile(_STRINGS + r"|[{]{2}|\{%|%\}|[{}]", re.DOTALL)
 _WORD = re.compile(r"[{%+-]*\s*([A-Za-z_]+)")
 _RAW_END = re.compile(r"\{%[+-]?\s*endraw\s*[+-]?%\}")
 _NOT_BREAK = re.compile(r"[^\n]")

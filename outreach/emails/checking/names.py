@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 
 from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
@@ -23,6 +24,7 @@ _OPENERS = ("if", "for", "macro", "call", "with")
 _OURS = frozenset({"bounded", "as_text", "rounds", "work", "in_attribute", "in_url", "in_mail_url"})
 _PERSONAL = frozenset((*DECLARABLE, *ALWAYS, *OFFERED))
 _END = re.compile(r"end(?:if|for|macro|call|with|set)\Z")
+_MAX_FINDINGS = 50
 _INCLUDE = re.compile(r"<\s*mj-include", re.IGNORECASE)
 
 
@@ -68,12 +70,16 @@ def check(template: TemplateSource) -> list[Finding]:
     found = [*_settings(template, files)]
     known = kinds.known_kinds([file.tree for file in files if file.tree])
     for file, bound in files_with_bound(template, files):
-        faults = [*_include_tags(file), *_blocks(file)]
+        faults = [*islice(_include_tags(file), _MAX_FINDINGS), *islice(_blocks(file), _MAX_FINDINGS)]
         faults = faults or list(_syntax(template, file))
         found += faults
         if file.tree is not None:
-            found += [*_names(template, file, bound), *_filters(file), *_includes(template, file, files)]
-            found += [*_members(file, known), *_calls(file, files), *_computing(file)]
+            kinds_of_faults = (
+                *(_names(template, file, bound), _filters(file), _includes(template, file, files)),
+                *(_members(file, known), _calls(file, files), _computing(file)),
+            )
+            for told in kinds_of_faults:
+                found += islice(told, _MAX_FINDINGS)
     return found
 
 
@@ -257,8 +263,10 @@ def _names(template: TemplateSource, file: File, bound: frozenset[str]) -> Itera
     assert file.tree is not None
     known = template.subject_names if file.part == "subject" else template.names
     unknown = _undeclared(file.text) - known - bound
-    seen = set()
+    seen: set[tuple[str, int]] = set()
     for node in file.tree.find_all(nodes.Name):
+        if len(seen) >= _MAX_FINDINGS:
+            return
         if node.name in unknown and node.ctx == "load" and (node.name, node.lineno) not in seen:
             seen.add((node.name, node.lineno))
             what, _, mend = undeclared(node.name, template).partition("; add ")

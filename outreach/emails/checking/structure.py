@@ -6,6 +6,7 @@ part that is right in one mail and wrong in another is found in the one where it
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,8 +22,15 @@ _CALL = re.compile(r"\b(?:(\w+)\.)?(\w+)\s*\(")
 _NAMED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _IMPORTED = re.compile(r"\bimport\b(.*)", re.DOTALL)
 _MAX_DEPTH = 12
+# Parts that include each other in ever other places would take for ever; and nobody reads so many findings.
+_MAX_EVENTS = 200_000
+_MAX_FINDINGS = 300
 _JINJA = re.compile("[\ue002\ue003]")
 MACRO = re.compile(r"macro\s+(\w+)")
+
+
+class _Enough(Exception):
+    """Looking further would take too long, or tell too much."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Structure:
         self.parts: dict[str, Part] = {}
         self.found: dict[Finding, None] = {}
         self.called: set[tuple[str, str]] = set()
+        self.left = _MAX_EVENTS
         self.done: set[tuple[str, str, tuple[str, ...]]] = set()
 
     def part(self, name: str) -> Part | None:
@@ -79,10 +88,15 @@ class Structure:
         return self.parts[name]
 
     def walk(self) -> list[Finding]:
-        """Look at the whole template."""
+        """Look at the whole template, as far as that is of use."""
+        with contextlib.suppress(_Enough):
+            self._whole()
+        return list(self.found)
+
+    def _whole(self) -> None:
         body = self.part("body.mjml")
         if body is None:
-            return []
+            return
         self._go(body, 0, len(body.events), [], 0)
         # Macros that are handed on by name, and those that nobody calls, are looked at by themselves.
         waiting = list(self.parts)
@@ -92,7 +106,6 @@ class Structure:
                 waiting += [home for home, _ in part.imported.values() if home not in self.parts]
         for name in list(self.parts):
             self._unused(self.parts[name])
-        return list(self.found)
 
     def _unused(self, part: Part) -> None:
         for name, (begin, end) in part.macros.items():
@@ -104,6 +117,8 @@ class Structure:
     ) -> None:
         """Note a finding at an offset of a part."""
         line, column = part.masked.place(at)
+        if len(self.found) >= _MAX_FINDINGS:
+            raise _Enough
         severity = Severity.ERROR if error else Severity.WARNING
         self.found[Finding(severity, f"{part.file}:{line}:{column}", what, mend, code, why)] = None
 
@@ -119,6 +134,9 @@ class Structure:
         at = begin
         while at < end:
             event = part.events[at]
+            self.left -= 1 + len(stack) // 50
+            if self.left < 0:
+                raise _Enough
             if isinstance(event, Code):
                 if event.word == "macro" and event.kind is Kind.STATEMENT and at in _macro_starts(part):
                     at = _macro_starts(part)[at]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import tinycss2
@@ -13,7 +15,8 @@ from outreach.emails.checking.components import TABLES
 from outreach.emails.checking.finding import did_you_mean
 
 _COLOURS = {"color", "background-color", "border-color", "border-top-color", "border-bottom-color", "outline-color"}
-_HEX = {3, 4, 6, 8}
+_MAX_DEPTH = 40
+_MAX_FAULTS = 20
 
 
 class CssFault(NamedTuple):
@@ -35,6 +38,10 @@ class Declaration(NamedTuple):
     important: bool = False
 
 
+_DEEP = CssFault(0, f"brackets are nested more than {_MAX_DEPTH} deep", "write it in a simpler way")
+_BRACKETS = re.compile(r"[()\[\]{}]")
+
+
 @cache
 def properties() -> frozenset[str]:
     """Return the names of the CSS properties."""
@@ -44,14 +51,18 @@ def properties() -> frozenset[str]:
 @lru_cache(512)
 def faults(style: str) -> tuple[CssFault, ...]:
     """Return what is wrong with a `style` attribute's value."""
+    if too_deep(style):
+        return (_DEEP,)
     parsed = tinycss2.parse_blocks_contents(style, skip_comments=True, skip_whitespace=True)
-    return tuple(_declaration_faults(parsed, _starts(style)))
+    return tuple(islice(_declaration_faults(parsed, _starts(style)), _MAX_FAULTS))
 
 
 @lru_cache(32)
 def sheet_faults(sheet: str) -> tuple[CssFault, ...]:
     """Return what is wrong with a style sheet."""
-    return (*_rule_faults(sheet), *_unbalanced(sheet))
+    if too_deep(sheet):
+        return (_DEEP,)
+    return (*islice(_rule_faults(sheet), _MAX_FAULTS), *islice(_unbalanced(sheet), _MAX_FAULTS))
 
 
 def _rule_faults(sheet: str) -> Iterator[CssFault]:
@@ -80,6 +91,8 @@ def _unbalanced(sheet: str) -> Iterator[CssFault]:
 @lru_cache(2048)
 def declarations(style: str) -> tuple[Declaration, ...]:
     """Return the declarations of a `style` attribute's value, in order."""
+    if too_deep(style):
+        return ()
     starts = _starts(style)
     parsed = tinycss2.parse_blocks_contents(style, skip_comments=True, skip_whitespace=True)
     return tuple(_declaration(one, starts, "", "") for one in parsed if one.type == "declaration")
@@ -88,6 +101,8 @@ def declarations(style: str) -> tuple[Declaration, ...]:
 @lru_cache(64)
 def sheet_declarations(sheet: str) -> tuple[Declaration, ...]:
     """Return the declarations of a style sheet, each with its selector and the media it is for."""
+    if too_deep(sheet):
+        return ()
     starts = _starts(sheet)
     found = []
     for rule, media in _rules(_stylesheet(sheet), ""):
@@ -101,6 +116,8 @@ def sheet_declarations(sheet: str) -> tuple[Declaration, ...]:
 
 def at_rules(sheet: str) -> Iterator[tuple[str, str, int]]:
     """Yield keyword, prelude and offset of each at-rule of a sheet, those within others too."""
+    if too_deep(sheet):
+        return
     starts = _starts(sheet)
     waiting = list(_stylesheet(sheet))
     while waiting:
@@ -108,6 +125,17 @@ def at_rules(sheet: str) -> Iterator[tuple[str, str, int]]:
         if rule.type == "at-rule":
             yield rule.lower_at_keyword, squeezed(tinycss2.serialize(rule.prelude)), _offset(rule, starts)
             waiting = [*tinycss2.parse_rule_list(rule.content or [], True, True), *waiting]
+
+
+@lru_cache(2048)
+def too_deep(text: str) -> bool:
+    """Tell whether brackets are nested deeper than reading them one within another allows."""
+    depth = 0
+    for mark in _BRACKETS.findall(text):
+        depth = max(0, depth + (1 if mark in "([{" else -1))
+        if depth > _MAX_DEPTH:
+            return True
+    return False
 
 
 def squeezed(text: str) -> str:

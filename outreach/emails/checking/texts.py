@@ -24,6 +24,9 @@ _INLINE = frozenset(
     ["a", "b", "i", "em", "strong", "span", "u", "s", "small", "sub", "sup", "code", "abbr", "br", "img", "font"]
 )
 _SENTENCE = 4
+# Each is looked for in the whole text.
+_MAX_FIGURES = 300
+_MAX_LINKS = 300
 _WHY = "who reads the text part must learn the same; filters compare the two (MPART_ALT_DIFF)"
 
 
@@ -80,8 +83,12 @@ def _share(page: Page, looks: dict[Element, Look], said: list[str], where: str) 
 
 
 def _links(page: Page, looks: dict[Element, Look], text: str, where: str) -> Iterator[Finding]:
+    seen = set[str]()
     for link in page.elements("a"):
         address = link.get("href", "")
+        if address in seen or len(seen) >= _MAX_LINKS:
+            continue
+        seen.add(address)
         if not address.startswith(("http://", "https://")) or address in text or not looks[link].shown:
             continue
         at = page.place(link)
@@ -90,9 +97,13 @@ def _links(page: Page, looks: dict[Element, Look], text: str, where: str) -> Ite
 
 
 def _figures(page: Page, looks: dict[Element, Look], text: str, where: str) -> Iterator[Finding]:
-    squeezed = re.sub(r"\s+", "", text)
+    squeezed, seen = re.sub(r"\s+", "", text), set[str]()
     for block in _blocks(page, looks):
         for figure in _FIGURE.findall(words_of(block)):
-            if re.sub(r"\s+", "", figure).rstrip(".,") not in squeezed:
+            bare = re.sub(r"\s+", "", figure).rstrip(".,")
+            if bare in seen or len(seen) >= _MAX_FIGURES:
+                continue
+            seen.add(bare)
+            if bare not in squeezed:
                 what = f"the text part doesn't say {figure!r} ({words_of(block)[:40]!r})"
                 yield Finding(Severity.WARNING, where, what, "write it in body.txt too", "text-lacks-figure", _WHY)
