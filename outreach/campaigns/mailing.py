@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -16,9 +17,10 @@ from outreach.campaigns.content import Content
 from outreach.campaigns.frozen import Frozen, FrozenSender
 from outreach.campaigns.spec import CampaignSpec
 from outreach.catalogue.matching import cells_of
-from outreach.emails.assembly import Attachment, Headers, Mailbox, assemble, message_id
+from outreach.emails.assembly import Attachment, Headers, Mailbox, SharedHead, assemble, message_id
 from outreach.emails.model import MailModel, MergeFields, greeting_for, why_for
-from outreach.emails.rendering import Renderer
+from outreach.emails.rendering import Renderer, RenderError
+from outreach.emails.stencil import Computes, Cutter, Stencil
 from outreach.errors import NotFound
 from outreach.links import NO_ADDRESS, Links, Purpose
 from outreach.models import (
@@ -33,6 +35,8 @@ from outreach.models import (
     LegalBasis,
 )
 from outreach.settings import SenderType, Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,41 @@ class Recipient:
     obtained_on: date
 
 
+@dataclass
+class Cut:
+    """A cohort's stencil, its subject, and its headers once they were written for somebody."""
+
+    stencil: Stencil
+    subject: str
+    head: SharedHead | None = None
+
+
+class Stencils:
+    """The stencils of a campaign's cohorts, each cut when it is first needed; None where the plain path is."""
+
+    def __init__(self, cutter: Cutter) -> None:
+        self.cutter = cutter
+        self._cut: dict[int | None, Cut | None] = {}
+
+    def of(self, cohort_id: int | None, model: MailModel, attachments: tuple[Attachment, ...]) -> Cut | None:
+        if cohort_id not in self._cut:
+            self._cut[cohort_id] = self._made(cohort_id, model, attachments)
+        return self._cut[cohort_id]
+
+    def _made(self, cohort_id: int | None, model: MailModel, attachments: tuple[Attachment, ...]) -> Cut | None:
+        subject = self.cutter.shared_subject(model)
+        if subject is None:
+            return None
+        try:
+            return Cut(self.cutter.cut(model, f"cohort-{cohort_id}", attachments), subject)
+        except (Computes, RenderError) as reason:
+            log.info("the plain path is taken: %s", reason)
+            return None
+
+
 @dataclass(frozen=True)
 class Mailing:
-    """Everything that the mails of one campaign are made from; immutable, for any number of threads."""
+    """Everything that the mails of one campaign are made from; immutable but for the stencils cut on the way."""
 
     campaign_id: int
     spec: CampaignSpec
@@ -65,13 +101,36 @@ class Mailing:
     models: Mapping[int, MailModel] = field(repr=False)
     links: Links = field(repr=False)
     attachments: tuple[Attachment, ...] = field(default=(), repr=False)
+    stencils: Stencils = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stencils", Stencils(Cutter(self.renderer.template)))
 
     def message(self, recipient: Recipient, at: datetime | None = None) -> bytes:
         """Return the message for a recipient; `at` is its Date, by default this moment. RenderError if it can't be."""
         fields = fields_for(recipient, self.spec.language, self.links)
+        at = at or datetime.now(UTC)
+        return self._quickly(recipient, fields, at) or self._plainly(recipient, fields, at)
+
+    def plain_message(self, recipient: Recipient, at: datetime | None = None) -> bytes:
+        """Return the same message, rendered for this recipient alone."""
+        return self._plainly(recipient, fields_for(recipient, self.spec.language, self.links), at or datetime.now(UTC))
+
+    def _plainly(self, recipient: Recipient, fields: MergeFields, at: datetime) -> bytes:
         rendered = self.renderer.render(self._model(recipient), fields)
-        head = self._headers(recipient, at or datetime.now(UTC), fields.unsubscribe_url)
-        return assemble(head, rendered, self.attachments)
+        return assemble(self._headers(recipient, at, fields.unsubscribe_url), rendered, self.attachments)
+
+    def _quickly(self, recipient: Recipient, fields: MergeFields, at: datetime) -> bytes | None:
+        cut = self.stencils.of(recipient.cohort_id, self._model(recipient), self.attachments)
+        if cut is None:
+            return None
+        if cut.head is None:
+            # Campaign and sender are everybody's; the four headers that differ are put in for each.
+            headers = self._headers(recipient, at, fields.unsubscribe_url)
+            cut.head = SharedHead(headers, cut.subject)
+        id = message_id(self.campaign_id, recipient.contact_id, self.sender.domain, self.links.key)
+        head = cut.head.with_own(recipient.address, at, id, fields.unsubscribe_url)
+        return cut.stencil.message(head, self.stencils.cutter.fields(fields))
 
     def envelope_from(self, delivery_id: int) -> str:
         """Return the address that bounces of this delivery go to."""

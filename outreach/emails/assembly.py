@@ -11,10 +11,11 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 import idna
 
@@ -87,14 +88,59 @@ def assemble_plain(
 
     Never among the alternatives: programs that know a calendar would show that entry alone, in the place of the mail.
     """
-    unique = hashlib.sha256(headers.message_id.encode()).hexdigest()[:32].encode()
-    body = [*_part_head("plain"), b"", quoted_printable(text)]
+    unique = hashlib.sha256(headers.message_id.encode()).hexdigest()[:32]
+    return head_of(headers, subject) + body_of(text, html, attachments, unique)
+
+
+def head_of(headers: Headers, subject: str) -> bytes:
+    """Write the headers of a message; the body's own header lines follow."""
+    return _joined([*_head(headers, subject), b""])
+
+
+class SharedHead:
+    """The headers that a campaign's messages share, written once; `with_own` puts in the four that differ."""
+
+    def __init__(self, headers: Headers, subject: str) -> None:
+        self._headers = headers
+        self._lines = [*_head(headers, subject), b""]
+        names = [line.partition(b":")[0] for line in self._lines]
+        self._places = [names.index(name) for name in (b"To", b"Date", b"Message-ID", b"List-Unsubscribe")]
+
+    def with_own(self, address: str, date: datetime, message_id: str, unsubscribe_url: str) -> bytes:
+        """Return the headers of one recipient's message, as `head_of` writes them."""
+        lines = self._lines.copy()
+        own = (
+            _addresses("To", Mailbox(address)),
+            _date_line(int(date.timestamp())),
+            _structured("Message-ID", _angled("Message-ID", message_id)),
+            _unsubscribe_line(replace(self._headers, unsubscribe_url=unsubscribe_url)),
+        )
+        for place, line in zip(self._places, own, strict=True):
+            lines[place] = line
+        return _joined(lines)
+
+
+@lru_cache(maxsize=16)
+def _date_line(timestamp: int) -> bytes:
+    return _structured("Date", format_datetime(datetime.fromtimestamp(timestamp, UTC)))
+
+
+def body_of(
+    text: str,
+    html: str | None,
+    attachments: Sequence[Attachment],
+    unique: str,
+    encode: Callable[[str], bytes] | None = None,
+) -> bytes:
+    """Write a message's body, its Content-Type first; `unique` makes its boundaries."""
+    written = encode or quoted_printable
+    body = [*_part_head("plain"), b"", written(text)]
     if html is not None:
-        other = [*_part_head("html"), b"", quoted_printable(html)]
-        body = _multipart(b"alternative", b"=_" + unique, [body, other])
+        other = [*_part_head("html"), b"", written(html)]
+        body = _multipart(b"alternative", b"=_" + unique.encode(), [body, other])
     if attachments:
-        body = _multipart(b"mixed", b"=_mixed_" + unique, [body, *map(_attached, attachments)])
-    return _joined([*_head(headers, subject), *body])
+        body = _multipart(b"mixed", b"=_mixed_" + unique.encode(), [body, *map(_attached, attachments)])
+    return _joined(body)
 
 
 def message_id(campaign_id: object, contact_id: object, domain: str, key: bytes) -> str:
@@ -103,6 +149,7 @@ def message_id(campaign_id: object, contact_id: object, domain: str, key: bytes)
     return f"<{base64.b32encode(digest[:20]).decode().lower()}@{ascii_domain(domain)}>"
 
 
+@lru_cache(maxsize=4096)
 def ascii_domain(domain: str) -> str:
     """Write a domain as A-labels, as it must stand in an address (RFC 5891)."""
     try:
@@ -121,8 +168,14 @@ def ascii_address(address: str) -> str:
 
 def quoted_printable(text: str) -> bytes:
     """Encode a text in lines of at most 76 octets, none of which starts with a dot."""
-    body = clean(text).rstrip("\n") + "\n"
+    return encoded_lines(clean(text).rstrip("\n") + "\n")
+
+
+def encoded_lines(body: str) -> bytes:
+    """Encode a text, or a piece of one, as `quoted_printable` does, its end left as it is."""
     encoded = binascii.b2a_qp(body.replace("\n", "\r\n").encode(), istext=True)
+    if "\n" not in body:
+        encoded = encoded.replace(b"\n", b"\r\n")  # a piece of one line gets bare line ends at its soft breaks
     if b"\r\n." not in encoded and not encoded.startswith(b"."):
         return encoded
     # A relay that forgets to undo dot-stuffing would take a dot off an address at a line's start.
@@ -142,7 +195,7 @@ def _head(headers: Headers, subject: str) -> list[bytes]:
         _addresses("From", headers.sender),
         _addresses("To", headers.recipient),
         _unstructured("Subject", subject),
-        _structured("Date", format_datetime(headers.date.astimezone(UTC))),
+        _date_line(int(headers.date.timestamp())),
         _structured("Message-ID", _angled("Message-ID", headers.message_id)),
     ]
     if headers.reply_to:
@@ -165,12 +218,8 @@ def _list_head(headers: Headers) -> list[bytes]:
         phrase = _phrase(headers.list_name)
         list_id = f"<{_bare('List-Id', headers.list_id)}>"
         lines.append(_structured("List-Id", *phrase, list_id))
-    ways = [f"<{_web_address(headers.unsubscribe_url)}>"] if headers.unsubscribe_url else []
-    if headers.unsubscribe_mailto:
-        target = headers.unsubscribe_mailto.removeprefix("mailto:")
-        ways.append(f"<mailto:{_bare('List-Unsubscribe', target)}>")
-    if ways:
-        lines.append(_structured("List-Unsubscribe", *(f"{way}," for way in ways[:-1]), ways[-1]))
+    if headers.unsubscribe_url or headers.unsubscribe_mailto:
+        lines.append(_unsubscribe_line(headers))
     if headers.unsubscribe_url:
         lines.append(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click")
     if headers.feedback_id:
@@ -198,6 +247,14 @@ def _attached(attachment: Attachment) -> list[bytes]:
         b"",
         base64.encodebytes(attachment.data).replace(b"\n", b"\r\n"),
     ]
+
+
+def _unsubscribe_line(headers: Headers) -> bytes:
+    ways = [f"<{_web_address(headers.unsubscribe_url)}>"] if headers.unsubscribe_url else []
+    if headers.unsubscribe_mailto:
+        target = headers.unsubscribe_mailto.removeprefix("mailto:")
+        ways.append(f"<mailto:{_bare('List-Unsubscribe', target)}>")
+    return _structured("List-Unsubscribe", *(f"{way}," for way in ways[:-1]), ways[-1])
 
 
 def _part_head(kind: str) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import lru_cache
 
 from babel.dates import format_date
 from markupsafe import Markup
@@ -175,6 +176,7 @@ def greeting_for(first_name: str, last_name: str, kind: str, language: str = "nl
     return f"Beste {name}" if credible and kind != "role" else "Beste mevrouw, meneer"
 
 
+@lru_cache(maxsize=4096)
 def why_for(basis: str, source: str, obtained_on: date | None, language: str = "nl") -> str:
     """Say in one or two sentences why this address gets this mail: legal basis, source and date (GDPR art. 14)."""
     texts = _WHY.get(language, _WHY["nl"])

@@ -25,6 +25,8 @@ _TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 _GAPS = re.compile(r"\n{4,}")
 _MISSING = re.compile(r"'(\w+)' is undefined\Z")
 _SUBJECTS = 16
+# Merge fields that the text part gets broken into lines.
+WRAPPED = ("why",)
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,24 @@ class Renderer:
 
     def render(self, model: MailModel, fields: MergeFields) -> Rendered:
         """Render one recipient's mail."""
-        values = self._values(model, fields)
+        values = self.values(model, fields)
         everything = values | fields.chosen(DECLARABLE)
         return Rendered(self._subject(model, everything), self._page(values), self._plain(values))
 
     def page(self, model: MailModel, fields: MergeFields) -> str:
         """Render the HTML of one recipient's mail alone."""
-        return self._page(self._values(model, fields))
+        return self._page(self.values(model, fields))
 
-    def _values(self, model: MailModel, fields: MergeFields) -> dict[str, Any]:
+    def values(self, model: MailModel, fields: MergeFields) -> dict[str, Any]:
+        """Give what the template's two parts are rendered with."""
         kept = self._kept
         if kept is None or kept[0] is not model:
             kept = self._kept = (model, _cleaned_items(model))
         return kept[1] | fields.chosen(self.template.fields)
+
+    def subject(self, model: MailModel, fields: MergeFields) -> str:
+        """Render the subject alone."""
+        return self._subject(model, self.values(model, fields) | fields.chosen(DECLARABLE))
 
     def _subject(self, model: MailModel, values: dict[str, Any]) -> str:
         source = model.subject or self.template.subject
@@ -83,8 +90,8 @@ class Renderer:
 
     def _plain(self, values: dict[str, Any]) -> str:
         # Broken into lines here: a template that did so would compute with what differs for each recipient.
-        text = self._jinja(self._text, "body.txt", values | {"why": wrap(str(values["why"]))})
-        return _GAPS.sub("\n\n\n", _TRAILING.sub("", text)).strip("\n") + "\n"
+        broken = {name: wrap(str(values[name])) for name in WRAPPED}
+        return tidy(self._jinja(self._text, "body.txt", values | broken))
 
     def _page(self, values: dict[str, Any]) -> str:
         source = self._jinja(self._html, "body.mjml", values)
@@ -127,6 +134,11 @@ class Renderer:
 def render(template: TemplateSource, model: MailModel, fields: MergeFields) -> Rendered:
     """Render one mail; build a `Renderer` for more than one."""
     return Renderer(template).render(model, fields)
+
+
+def tidy(text: str) -> str:
+    """Take out of a text part what its tags leave behind: blanks at line ends, and wide gaps."""
+    return _GAPS.sub("\n\n\n", _TRAILING.sub("", text)).strip("\n") + "\n"
 
 
 def _cleaned_items(model: MailModel) -> dict[str, Any]:

@@ -161,10 +161,14 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             tree = super()._parse(source, name, filename)
             _refuse_endless(tree, name, filename)
             self.costs[name or ""] = cost_of(tree)
-            bounded: nodes.Template = Bound().visit(tree)
+            bounded: nodes.Template = Bound().visit(self._shaped(tree, filename or name))
             return bounded
         except RecursionError:
             raise TemplateSyntaxError("expressions are nested too deep", 1, name, filename) from None
+
+    def _shaped(self, tree: nodes.Template, file: str | None) -> nodes.Template:
+        """Change the tree before it is compiled; here not at all."""
+        return tree
 
     def _join(self, value: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
         parts = [self.getattr(item, attribute) if attribute else item for item in value]

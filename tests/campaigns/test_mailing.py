@@ -120,7 +120,7 @@ def test_the_message_id_is_the_same_each_time_and_tells_nothing(app: App) -> Non
     ids = [read(made.message(recipient))["Message-ID"] for recipient in recipients]
     assert ids == [read(made.message(recipient, app.now()))["Message-ID"] for recipient in recipients]
     assert len(set(ids)) == len(recipients)
-    other = Mailing(made.campaign_id + 1, made.spec, made.sender, made.renderer, made.models, made.links)
+    other = replace(made, campaign_id=made.campaign_id + 1)
     assert read(other.message(recipients[0]))["Message-ID"] not in ids
 
 
@@ -299,3 +299,16 @@ def test_the_date_is_that_of_the_sending(app: App) -> None:
         made, (ann,) = loaded(app, session, world.sending(app, session))
     later = app.now() + timedelta(days=2)
     assert read(made.message(ann, later))["Date"].datetime == later
+
+
+def test_the_quick_message_is_the_one_rendered_for_the_recipient_alone(app: App) -> None:
+    with app.database.writing() as session:
+        fill(app, session)
+        made, recipients = loaded(app, session, world.sending(app, session))
+    for recipient in recipients:
+        quick, plain = (read(way(recipient, app.now())) for way in (made.message, made.plain_message))
+        assert not quick.defects
+        assert made.stencils.of(recipient.cohort_id, made.models[recipient.cohort_id or 0], made.attachments)
+        assert (text_of(quick), html_of(quick)) == (text_of(plain), html_of(plain))
+        heads = [[item for item in one.items() if item[0] != "Content-Type"] for one in (quick, plain)]
+        assert heads[0] == heads[1]
