@@ -16,6 +16,7 @@ from sqlalchemy import MetaData, Table, inspect, text
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
+from outreach.audience import bulk
 from outreach.database import Database
 from outreach.models import RegisterEntry, RegisterName
 from outreach.register.composing import COLUMNS
@@ -65,7 +66,7 @@ def _fill_sqlite(
     statement = insert_statement(table, columns)
     more = True
     while more:
-        with database.writing() as session:
+        with database.writing() as session, bulk.no_collection():
             # The mapping of the file would count as memory of ours, page by page.
             cursor = _cursor(session)
             cursor.execute("PRAGMA mmap_size=0")
