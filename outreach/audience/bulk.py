@@ -117,14 +117,16 @@ def insert(session: Session, table: SqlTable, columns: Sequence[str], rows: Iter
             copy.write_row(row)
 
 
-def update(session: Session, table: SqlTable, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Update rows by their id: each tuple holds the values of `columns`, and last the id."""
-    encoded = list(_encoded(session, [*(table.c[name] for name in columns), table.c.id], rows))
+def update(
+    session: Session, table: SqlTable, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, key: str = "id"
+) -> None:
+    """Update rows by their key: each tuple holds the values of `columns`, and last the key."""
+    encoded = list(_encoded(session, [*(table.c[name] for name in columns), table.c[key]], rows))
     if not encoded:
         return
     mark = "?" if is_sqlite(session) else "%s"
     changes = ", ".join(f'"{name}" = {mark}' for name in columns)
-    _driver_cursor(session).executemany(f'UPDATE "{table.name}" SET {changes} WHERE id = {mark}', encoded)  # noqa: S608
+    _driver_cursor(session).executemany(f'UPDATE "{table.name}" SET {changes} WHERE "{key}" = {mark}', encoded)  # noqa: S608
 
 
 def _driver_cursor(session: Session) -> Any:

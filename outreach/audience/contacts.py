@@ -31,6 +31,7 @@ from outreach.models import (
     Event,
     Lead,
     LegalBasis,
+    Placement,
     Suppression,
 )
 
@@ -52,6 +53,16 @@ class CompanyView:
     nace_2025: str | None
     status: str
     status_reason: str | None
+    register: RegisterView | None
+
+
+@dataclass(frozen=True)
+class RegisterView:
+    """When the company's number was looked up in the register, and what people typed of it where that differs."""
+
+    snapshot_date: date | None
+    found: bool
+    typed: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -228,7 +239,7 @@ def show(session: Session, contact_id: int) -> ContactCard:
         erased_at=contact.erased_at,
         created_at=contact.created_at,
         updated_at=contact.updated_at,
-        company=_company(contact.company),
+        company=_company(session, contact.company),
         bases=_bases(session, contact.id),
         suppressed=any(row.lifted_at is None for row in suppressions),
         suppressions=suppressions,
@@ -252,7 +263,7 @@ def export(session: Session, address: str, key: bytes) -> AddressFile:
     return AddressFile(address, contacts, leads, suppressions, asked, mails)
 
 
-def _company(company: Company) -> CompanyView:
+def _company(session: Session, company: Company) -> CompanyView:
     place = place_of(company.postcode) if company.postcode else None
     number = company.enterprise_number
     return CompanyView(
@@ -269,7 +280,19 @@ def _company(company: Company) -> CompanyView:
         nace_2025=company.nace_2025,
         status=company.status.value,
         status_reason=company.status_reason,
+        register=_register(company, session.get(Placement, company.id)),
     )
+
+
+_TYPED = ("legal_form", "postcode", "nace_2025", "nace_2008", "section_2025", "status", "status_reason")
+
+
+def _register(company: Company, placed: Placement | None) -> RegisterView | None:
+    if placed is None or placed.snapshot_date is None:
+        return None
+    typed = {name: getattr(placed, f"typed_{name}") for name in _TYPED}
+    other = {name: str(value) for name, value in typed.items() if value and value != getattr(company, name)}
+    return RegisterView(placed.snapshot_date, placed.found, other)
 
 
 def _bases(session: Session, contact_id: int) -> tuple[BasisView, ...]:

@@ -2,6 +2,8 @@
 
 A company is known by its enterprise number; without one by name and postcode. A company that came without a number and
 now comes with one is joined, if exactly one can be meant. Where rows of one file disagree, the last one counts.
+
+What the register says of a company stays; then a list changes what is kept beside it as typed (`Placement`).
 """
 
 from __future__ import annotations
@@ -12,21 +14,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from outreach.audience import bulk
 from outreach.audience.importing_cells import Form, Spot, overlay
 from outreach.audience.importing_rows import Entry
 from outreach.belgium.sectors import MAATWERK_CODES, Rule, Sector
-from outreach.models import Company, CompanyStatus, Enterprise
+from outreach.models import Company, CompanyAlias, CompanyStatus, Enterprise, Placement
 
 NameAndPlace = tuple[str, str]
 # An id in the database, the number of a new company, or the name and postcode of a new one without number.
 Identity = int | str | NameAndPlace
 
 _TABLE: SqlTable = Company.__table__  # type: ignore[assignment]
+_PLACEMENT: SqlTable = Placement.__table__  # type: ignore[assignment]
 _FACTS = (
     "enterprise_number",
     "name",
@@ -47,6 +50,9 @@ _FACTS = (
 )
 _ATTESTED_HERE = "import "
 _FORM_REASON = "legal form "
+
+
+_TYPED = tuple(f"typed_{name}" for name in _FACTS[3:])  # of the placement, where a company has one
 
 
 class Facts(NamedTuple):
@@ -77,15 +83,24 @@ class Known:
     facts: dict[int, Facts] = field(default_factory=dict)
     by_number: dict[str, int] = field(default_factory=dict)
     by_name: dict[NameAndPlace, list[int]] = field(default_factory=lambda: defaultdict(list))
+    # Of companies that were looked up in the register: what lists told, and whether the register has them.
+    typed: dict[int, Facts] = field(default_factory=dict)
+    found: set[int] = field(default_factory=set)
 
-    def add(self, id: int, facts: Facts) -> None:
+    def add(self, id: int, facts: Facts, typed: Facts | None = None, found: bool = False) -> None:
         if id in self.facts:
             return
         self.facts[id] = facts
+        if typed:
+            self.typed[id] = typed
+        if found:
+            self.found.add(id)
         if facts.enterprise_number:
             self.by_number[facts.enterprise_number] = id
-        if facts.postcode:
-            self.by_name[facts.name_key, facts.postcode].append(id)
+        # A list of years ago has the postcode of years ago: a company that moved is still the same.
+        for postcode in {facts.postcode, typed.postcode if typed else None}:
+            if postcode:
+                self.by_name[facts.name_key, postcode].append(id)
 
 
 @dataclass(slots=True)
@@ -117,18 +132,37 @@ def known_companies(session: Session, entries: Sequence[Entry]) -> Known:
     known = Known()
     if session.scalar(select(Company.id).limit(1)) is None:
         return known
-    columns = (Company.id, *(getattr(Company, name) for name in _FACTS))
     numbers = list({entry.number for entry in entries if entry.number})
-    for row in bulk.matching(session, columns, Company.enterprise_number, numbers):
-        known.add(row[0], Facts(*row[1:]))
+    _add(session, known, Company.enterprise_number, numbers)
     unnumbered = Company.enterprise_number.is_(None)
     names = list({entry.name_key for entry in entries if entry.number and entry.number not in known.by_number})
-    for row in bulk.matching(session, columns, Company.name_key, names, unnumbered):
-        known.add(row[0], Facts(*row[1:]))
+    _add(session, known, Company.name_key, names, unnumbered)
     names = list({entry.name_key for entry in entries if not entry.number})
-    for row in bulk.matching(session, columns, Company.name_key, names):
-        known.add(row[0], Facts(*row[1:]))
+    _add(session, known, Company.name_key, names)
+    _add_aliases(session, known, names)
     return known
+
+
+def _add(
+    session: Session, known: Known, key: InstrumentedAttribute[Any], values: list[Any], *conditions: ColumnElement[bool]
+) -> None:
+    columns = (Company.id, *(getattr(Company, name) for name in _FACTS))
+    rows = [row for row in bulk.matching(session, columns, key, values, *conditions) if row[0] not in known.facts]
+    placed = (Placement.company_id, Placement.found, *(getattr(Placement, name) for name in _TYPED))
+    beside = {row[0]: row[1:] for row in bulk.matching(session, placed, Placement.company_id, [row[0] for row in rows])}
+    for row in rows:
+        found, *typed = beside.get(row[0], (False,))
+        known.add(row[0], Facts(*row[1:]), Facts(*row[1:4], *typed) if typed else None, found)
+
+
+def _add_aliases(session: Session, known: Known, names: list[str]) -> None:
+    """Add the companies that a person said are meant by a name and postcode of a list."""
+    columns = (CompanyAlias.name_key, CompanyAlias.postcode, CompanyAlias.company_id)
+    aliases = list(bulk.matching(session, columns, CompanyAlias.name_key, names))
+    _add(session, known, Company.id, [company_id for _, _, company_id in aliases])
+    for name_key, postcode, company_id in aliases:
+        if company_id not in known.by_name[name_key, postcode]:
+            known.by_name[name_key, postcode].append(company_id)
 
 
 class Identities:
@@ -234,13 +268,19 @@ def save(session: Session, drafts: dict[Identity, Draft], known: Known, *, file:
     maatwerk = set(session.scalars(select(Enterprise.enterprise_number)))
     new: list[tuple[Identity, tuple[Any, ...]]] = []
     changed: list[tuple[Any, ...]] = []
+    typed: list[tuple[Any, ...]] = []
     not_regular = 0
     alike: dict[tuple[int, int, bool], Facts] = {}
     for identity, draft in drafts.items():
         if isinstance(identity, int):
             before = known.facts[identity]
-            after = _facts(draft, before, file, maatwerk)
-            if before != after:
+            after = _facts(draft, known.typed.get(identity, before), file, maatwerk)
+            if identity in known.typed:
+                told, after = after, _beside(before, after, identity in known.found)
+                if told != known.typed[identity]:
+                    typed.append((*told[3:], identity))
+                    changed.append((*after, now, identity))
+            elif before != after:
                 changed.append((*after, now, identity))
         else:
             # Form and sector are shared objects, one for each way to write them, so most companies are like another.
@@ -253,10 +293,18 @@ def save(session: Session, drafts: dict[Identity, Draft], known: Known, *, file:
     columns = ("id", *_FACTS, "created_at", "updated_at")
     rows = [(id, *facts, now, now) for id, (_, facts) in zip(ids, new, strict=True)]
     bulk.update(session, _TABLE, (*_FACTS, "updated_at"), changed)
+    bulk.update(session, _PLACEMENT, _TYPED, typed, key="company_id")
     bulk.insert(session, _TABLE, columns, rows)
     numbered: dict[Identity, int] = {identity: id for id, (identity, _) in zip(ids, new, strict=True)}
     numbered.update({identity: identity for identity in drafts if isinstance(identity, int)})
     return Saved(numbered, len(new), len(changed), len(drafts) - len(new) - len(changed), not_regular)
+
+
+def _beside(before: Facts, told: Facts, found: bool) -> Facts:
+    """Return the columns of a company that was looked up: the register's facts stay, the name is as people call it."""
+    if found:
+        return before._replace(enterprise_number=told.enterprise_number, name=told.name, name_key=told.name_key)
+    return told._replace(status=before.status, status_reason=before.status_reason)
 
 
 _NOWHERE = (None, None, None)

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from outreach.app import App
 from outreach.audience import contacts, erasing, suppressing
-from outreach.audience.contacts import AddressFile, ContactCard, LeadView, SuppressionView
+from outreach.audience.contacts import AddressFile, ContactCard, LeadView, RegisterView, SuppressionView
 from outreach.belgium.calendar import BRUSSELS
 from outreach.commands.door import Door, actor, as_json_text, counted, day, json_option, local, print_json, print_table
 from outreach.errors import NotFound, Refusal
 from outreach.links import hash_address
 from outreach.models import SuppressionReason
+from outreach.register import entries
 
 _OFTEN = {"monthly": "a month", "quarterly": "a quarter", "half_yearly": "every half year"}
 
@@ -93,6 +94,7 @@ def _print_card(card: ContactCard) -> None:
         ("place", " ".join(filter(None, (company.postcode, company.municipality, company.province)))),
         ("sector", " ".join(f"{code} ({year})" for code, year in _codes(card) if code)),
         ("status", " · ".join(filter(None, (company.status, company.status_reason)))),
+        *_register(company.register),
         ("tags", ", ".join(card.tags)),
         ("topics", ", ".join(f"{topic.topic}{'' if topic.follows else ' (left)'}" for topic in card.topics)),
         ("at most", f"one mail {_OFTEN[card.frequency]}, chosen by the contact" if card.frequency else None),
@@ -106,6 +108,14 @@ def _print_card(card: ContactCard) -> None:
         if value:
             click.echo(f"{label:>13}  {_printable(value)}")
     click.echo()
+
+
+def _register(looked_up: RegisterView | None) -> list[tuple[str, str | None]]:
+    if looked_up is None:
+        return []
+    there = "place, sector, form and status as in" if looked_up.found else "no active legal person in"
+    typed = ", ".join(f"typed {name.replace('_', ' ')} {value}" for name, value in looked_up.typed.items())
+    return [("register", f"{there} {entries.NAME}, data of {looked_up.snapshot_date}"), ("lists say", typed or None)]
 
 
 def _codes(card: ContactCard) -> tuple[tuple[str | None, int], ...]:

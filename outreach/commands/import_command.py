@@ -19,7 +19,9 @@ from outreach.audience.importing_cells import basis as parse_basis
 from outreach.audience.rejects import Reject
 from outreach.audience.suppression_files import SuppressionSummary
 from outreach.commands.door import Door, actor, counted, json_option, print_json
-from outreach.models import Basis
+from outreach.models import Basis, CompanyStatus
+from outreach.register import placing
+from outreach.register.placing import Placed
 
 SHOWN_AT_MOST = 20
 
@@ -118,8 +120,9 @@ def contacts(
         reading = importing.read(file, options, sender=sender, suppression_key=app.suppression_key, now=now)
         with app.database.writing() as session:
             summary = importing.save(session, reading, options, actor=actor(), now=now)
+            placed = placing.apply_if_there(session, now=now, since=now)
             kept = _keep(session, file, reading.headers, summary.rejects, reading.delimiter, rejects_file, dry_run)
-    _print(summary, _contact_lines(summary), dry_run, kept, as_json)
+    _print(summary, [*_contact_lines(summary), *_register_lines(placed)], dry_run, kept, as_json)
     return 1 if summary.rejects else 0
 
 
@@ -247,6 +250,15 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
     if (more := len(summary.warnings) - SHOWN_AT_MOST) > 0:
         lines.append(f"warning: … and {more:,} more")
     return [_printable(line) for line in lines]
+
+
+def _register_lines(placed: Placed | None) -> list[str]:
+    if placed is None or not placed.companies:
+        return []
+    barred = sum(count for status, count in placed.turned.items() if status != CompanyStatus.ACTIVE)
+    lines = [f"register: {placed.found:,} of {counted(placed.companies, 'number')} found ({placed.source})"]
+    out = "no regular companies in business, as the register has it: `outreach register differences`"
+    return [*lines, f"{counted(barred, 'company', 'companies')} turned out to be {out}"] if barred else lines
 
 
 def _suppression_lines(summary: SuppressionSummary) -> list[str]:

@@ -49,6 +49,7 @@ from outreach.models.deliveries import (
     Worker,
 )
 from outreach.models.leads import Channel, Collaboration, CollaborationKind, Evidence, Lead, LeadStage
+from outreach.models.placing import CompanyAlias, Placement, Proposal, ProposalState
 from outreach.models.register import ExtractType, RegisterCode, RegisterEntry, RegisterImport, RegisterName
 from outreach.models.staff import Attempt, Host, Installation, Login, Role, User
 from outreach.models.subscriptions import Confirmation, ConfirmationKind, ConsentPurpose, ConsentText, PreferenceChange
@@ -66,6 +67,7 @@ __all__ = [
     "Collaboration",
     "CollaborationKind",
     "Company",
+    "CompanyAlias",
     "CompanyStatus",
     "Confirmation",
     "ConfirmationKind",
@@ -99,7 +101,10 @@ __all__ = [
     "OutboxStatus",
     "PauseKind",
     "Picture",
+    "Placement",
     "PreferenceChange",
+    "Proposal",
+    "ProposalState",
     "RegisterCode",
     "RegisterEntry",
     "RegisterImport",

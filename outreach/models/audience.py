@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.models.columns import CodeText, PrimaryKey, Table, words
@@ -71,7 +71,9 @@ class Company(Table):
     nace_2025: Mapped[str | None] = mapped_column(CodeText)
     section_2008: Mapped[str | None] = mapped_column(String(1))
     section_2025: Mapped[str | None] = mapped_column(String(1))
-    sector_rule: Mapped[str | None] = mapped_column(String(24))
+    # A word of `outreach.belgium.sectors.Rule`, or the rule of the register (`006-main-enterprise`; after `2008:`, the
+    # section of 2025 follows from the division of 2008).
+    sector_rule: Mapped[str | None] = mapped_column(String(40))
     status: Mapped[CompanyStatus] = mapped_column(
         words(CompanyStatus, "company_status"), default=CompanyStatus.ACTIVE, server_default="active"
     )
@@ -111,10 +113,22 @@ class Establishment(Table):
     postcode: Mapped[str | None] = mapped_column(String(12))
     municipality_nis: Mapped[str | None] = mapped_column(String(5))
     province_nis: Mapped[str | None] = mapped_column(String(5))
+    # The register knows that the company works in this province; where, stands in its mass alone.
+    from_register: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # What a list says and the register doesn't: it places nobody, and comes back if the register knows it after all.
+    typed_province_nis: Mapped[str | None] = mapped_column(String(5))
 
     company: Mapped[Company] = relationship(back_populates="establishments")
 
     __table_args__ = (
+        Index(
+            "uq_establishment_register",
+            "company_id",
+            "province_nis",
+            unique=True,
+            sqlite_where=text("from_register"),
+            postgresql_where=text("from_register"),
+        ),
         Index("ix_establishment_company_province", "company_id", "province_nis"),
         Index("ix_establishment_province_company", "province_nis", "company_id"),
         Index(

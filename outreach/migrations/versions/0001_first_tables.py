@@ -101,7 +101,7 @@ def upgrade() -> None:
         sa.Column("nace_2025", sa.String(7).with_variant(sa.String(7, collation="C"), "postgresql"), nullable=True),
         sa.Column("section_2008", sa.String(length=1), nullable=True),
         sa.Column("section_2025", sa.String(length=1), nullable=True),
-        sa.Column("sector_rule", sa.String(length=24), nullable=True),
+        sa.Column("sector_rule", sa.String(length=40), nullable=True),
         sa.Column(
             "status",
             sa.Enum(
@@ -356,11 +356,20 @@ def upgrade() -> None:
         sa.Column("postcode", sa.String(length=12), nullable=True),
         sa.Column("municipality_nis", sa.String(length=5), nullable=True),
         sa.Column("province_nis", sa.String(length=5), nullable=True),
+        sa.Column("from_register", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("typed_province_nis", sa.String(length=5), nullable=True),
         sa.ForeignKeyConstraint(["company_id"], ["company.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("establishment_number"),
     )
     with op.batch_alter_table("establishment", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_establishment_register",
+            ["company_id", "province_nis"],
+            unique=True,
+            sqlite_where=sa.text("from_register"),
+            postgresql_where=sa.text("from_register"),
+        )
         batch_op.create_index("ix_establishment_company_province", ["company_id", "province_nis"], unique=False)
         batch_op.create_index("ix_establishment_province_company", ["province_nis", "company_id"], unique=False)
         batch_op.create_index(
@@ -1054,8 +1063,104 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("rank"),
     )
 
+    op.create_table(
+        "placement",
+        sa.Column(
+            "company_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("snapshot_date", sa.Date(), nullable=True),
+        sa.Column("found", sa.Boolean(), nullable=False),
+        sa.Column("ever_found", sa.Boolean(), nullable=False),
+        sa.Column("typed_legal_form", sa.String(length=40), nullable=True),
+        sa.Column("typed_legal_person", sa.Boolean(), nullable=True),
+        sa.Column("typed_legal_person_source", sa.String(length=200), nullable=True),
+        sa.Column("typed_postcode", sa.String(length=12), nullable=True),
+        sa.Column("typed_municipality_nis", sa.String(length=5), nullable=True),
+        sa.Column("typed_province_nis", sa.String(length=5), nullable=True),
+        sa.Column(
+            "typed_nace_2008", sa.String(7).with_variant(sa.String(7, collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column(
+            "typed_nace_2025", sa.String(7).with_variant(sa.String(7, collation="C"), "postgresql"), nullable=True
+        ),
+        sa.Column("typed_section_2008", sa.String(length=1), nullable=True),
+        sa.Column("typed_section_2025", sa.String(length=1), nullable=True),
+        sa.Column("typed_sector_rule", sa.String(length=40), nullable=True),
+        sa.Column(
+            "typed_status",
+            sa.Enum(
+                "active",
+                "stopped",
+                "insolvent",
+                "not_regular",
+                name="placement_typed_status",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("typed_status_reason", sa.String(length=200), nullable=True),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("company_id"),
+    )
+    op.create_table(
+        "company_alias",
+        sa.Column("name_key", sa.String(length=320), nullable=False),
+        sa.Column("postcode", sa.String(length=12), nullable=False),
+        sa.Column("company_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("name_key", "postcode"),
+    )
+    with op.batch_alter_table("company_alias", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_company_alias_company_id"), ["company_id"], unique=False)
+
+    op.create_table(
+        "proposal",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("company_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("company_name", sa.String(length=320), nullable=False),
+        sa.Column("enterprise_number", sa.String(length=10), nullable=False),
+        sa.Column("entry_name", sa.String(length=320), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("certain", sa.Boolean(), nullable=False),
+        sa.Column("why", sa.String(length=300), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "proposed",
+                "accepted",
+                "rejected",
+                name="proposal_state",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.String(length=200), nullable=True),
+        sa.CheckConstraint("(state = 'proposed') = (decided_at IS NULL)", name="ck_proposal_decided"),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("company_id", "enterprise_number", name="uq_proposal_pair"),
+    )
+    with op.batch_alter_table("proposal", schema=None) as batch_op:
+        batch_op.create_index("ix_proposal_state", ["state", "certain", "score"], unique=False)
+        batch_op.create_index(
+            "uq_proposal_accepted",
+            ["company_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'accepted'"),
+            postgresql_where=sa.text("state = 'accepted'"),
+        )
+
 
 def downgrade() -> None:
+    op.drop_table("proposal")
+    op.drop_table("company_alias")
+    op.drop_table("placement")
     op.drop_table("register_name")
     op.drop_table("register_import")
     op.drop_table("register_entry")
