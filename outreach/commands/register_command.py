@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from outreach.belgium.numbers import NumberError, format_enterprise_number, parse_enterprise_number
 from outreach.belgium.places import PROVINCES
+from outreach.commands import register_placing
 from outreach.commands.door import Door, actor, counted, json_option, print_json, print_table, progress
 from outreach.errors import NotFound, Refusal
 from outreach.models import RegisterEntry
@@ -21,6 +22,10 @@ from outreach.register import entries, suggesting
 @click.group()
 def command() -> None:
     """The company register (KBO/BCE Open Data): take in extracts, look companies up."""
+
+
+for each in register_placing.COMMANDS:
+    command.add_command(each)
 
 
 @command.command("import")
@@ -42,15 +47,16 @@ def import_(door: Door, path: Path, allow_older: bool, as_json: bool) -> None:
             app.database, app.project, path, by=actor(), now=app.now(), allow_older=allow_older,
             progress=lambda _, read: advance(read),
         )  # fmt: skip
+        placed = register_placing.place_all(app)
         with app.database.reading() as session:
             source = entries.source(session)
     if as_json:
-        print_json({**asdict(done), "source": asdict(source)})
+        print_json({**asdict(done), "placed": asdict(placed), "source": asdict(source)})
         return
     click.echo(f"{source}: {counted(done.entries, 'active legal person')}")
     if done.touched is not None:
         click.echo(f"{counted(done.touched, 'enterprise')} touched by this update")
-    for line in _finding_lines(done.findings):
+    for line in (*_finding_lines(done.findings), *register_placing.placed_lines(placed)):
         click.echo(line)
     click.echo(source.licence)
 
