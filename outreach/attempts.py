@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
@@ -33,6 +34,16 @@ def place_of(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
     return str(parsed)
+
+
+def one_at_a_time(session: Session, keys: Iterable[bytes]) -> None:
+    """Let others who try under one of these keys wait until this transaction ends, so that counting leaves no gap.
+
+    On SQLite a writing transaction is alone anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for key in sorted(keys):  # in one order, so that no two wait for each other
+            session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(key[:8], signed=True))))
 
 
 def count(session: Session, key: bytes, *, window: timedelta, now: datetime) -> int:

@@ -20,6 +20,13 @@ Location = tuple[str | int, ...]
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 60
+_TOO_DEEP = f"is nested more than {MAX_DEPTH} levels deep"
+_OPENING = (
+    yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken, yaml.BlockSequenceStartToken, yaml.BlockMappingStartToken
+)  # fmt: skip
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+# No database takes a NUL, and half of a surrogate pair can't be written as UTF-8.
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 # By pydantic's names of faults; its own words are for programmers.
 _PLAIN = {
     **dict.fromkeys(("bool_type", "bool_parsing"), "write true or false"),
@@ -86,7 +93,11 @@ def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> Document:
     With `as_written` every scalar stays the text that was typed: a NACE code 01 is no octal number, 41.20 no 41.2.
     """
     try:
+        depth = 0
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if depth > MAX_DEPTH:  # before anything is built: the parser takes a minute for a page of brackets
+                raise refuse(path, token.start_mark.line + 1, _TOO_DEEP)
             if isinstance(token, yaml.AliasToken):
                 raise refuse(path, token.start_mark.line + 1, "aliases (*name) are not allowed: write the value out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -115,13 +126,17 @@ def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> Document:
 
 def _walk(node: yaml.Node, at: Location, lines: dict[Location, int], complaints: list[Complaint], path: Path) -> None:
     if len(at) > MAX_DEPTH:
-        raise refuse(path, node.start_mark.line + 1, f"is nested more than {MAX_DEPTH} levels deep")
+        raise refuse(path, node.start_mark.line + 1, _TOO_DEEP)
     lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.ScalarNode) and _UNFIT.search(node.value):
+        complaints.append(Complaint(path, node.start_mark.line + 1, "holds half a character or a NUL: type it anew"))
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
             name = str(key.value)
             line = key.start_mark.line + 1
+            if _UNFIT.search(name):
+                raise refuse(path, line, "holds half a character or a NUL: type it anew")
             if name in seen:
                 complaints.append(Complaint(path, line, f"{name!r} stands twice: keep one"))
             seen.add(name)
@@ -186,6 +201,8 @@ def _complaints(model: type[BaseModel], document: Document, error: ValidationErr
 
 
 def _is_short(value: object) -> bool:
+    if isinstance(value, int) and value.bit_length() > 200:
+        return False  # Python refuses to write it out, and nobody would read it
     return isinstance(value, str | int | float | bool) and len(str(value)) <= 80
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,21 @@ def test_faults_are_told_in_plain_words_and_in_the_order_of_the_file() -> None:
         (4, "active: write true or false (found 'misschien')"),
         (5, "name: write a text; put quotes around it if it looks like a number, a date or true (found 12)"),
     ]
+
+
+@pytest.mark.parametrize("text", ["[" * 59_000, "{" * 59_000, "{a: " * 15_000, "- " * 29_000, "? " * 29_000])
+def test_a_page_of_brackets_is_refused_before_anything_is_built(text: str) -> None:
+    before = time.process_time()
+    with pytest.raises(FileRefused):
+        parse_yaml(text, Path("f.yaml"))
+    assert time.process_time() - before < 5  # it took 40 s; this takes a few milliseconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['name: "\\ud800"', 'name: "a\\0"', '"\\ud800": x', "name: 0x" + "f" * 5000, "name: " + ":".join(["1"] * 5000)],
+)
+def test_a_text_that_no_database_takes_and_a_number_that_nobody_reads_are_refused(text: str) -> None:
+    with pytest.raises(FileRefused) as refused:
+        validate(Form, parse_yaml(text, Path("f.yaml")))
+    str(refused.value).encode()

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from outreach.errors import Refusal
@@ -69,7 +70,10 @@ def write(
 def _text(headers: Sequence[str], rejects: Sequence[Reject], delimiter: str) -> str:
     kept = [place for place, header in enumerate(headers) if header not in (LINE, REASON)]
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n")
+    # The reader passes over spaces before a cell, unless they stand in quotes.
+    spaced = any(cell.startswith(" ") for cells in (headers, *(reject.cells for reject in rejects)) for cell in cells)
+    make = partial(csv.writer, buffer, delimiter=delimiter, lineterminator="\r\n")
+    writer = make(quoting=csv.QUOTE_ALL) if spaced else make()
     writer.writerow([LINE, REASON, *(neutral(headers[place]) for place in kept)])
     for reject in sorted(rejects, key=lambda reject: reject.line):
         cells = reject.cells

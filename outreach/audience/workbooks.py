@@ -16,6 +16,7 @@ from outreach.audience.filefaults import FileFault
 
 _MOST_BYTES = 400_000_000  # unpacked; 100,000 rows of 15 columns take about 80 MB
 _MOST_COLUMNS = 500
+_MOST_ROWS = 1_048_576  # a row that says that it is the two-billionth is filled up to there
 _ZEROS = re.compile(r"0+")
 _DECIMALS = re.compile(r"0+\.(0+)")
 
@@ -77,6 +78,9 @@ def _rows(path: Path, book: Any, file: IO[bytes], name: str) -> Iterator[tuple[i
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for number, row in enumerate(page.iter_rows(), start=1):
+                if number > _MOST_ROWS:
+                    what = f"it has a row further down than {_MOST_ROWS:,}, the last that a spreadsheet has"
+                    raise FileFault(what, "Save it anew in a spreadsheet program", path=path, line=number)
                 yield number, _texts(path, number, row)
     except FileFault:
         raise

@@ -316,3 +316,11 @@ def test_a_number_is_read_with_the_decimals_that_its_column_shows(tmp_path: Path
     book.save(tmp_path / "codes.xlsx")
     texts = [cells[0] for _, cells in read_table(tmp_path / "codes.xlsx").rows]
     assert texts == ["41.20", "41.00", "41.2", "41.256", "9000"]
+
+
+def test_a_row_that_says_it_is_the_two_billionth_is_refused_in_bounded_time(tmp_path: Path) -> None:
+    rows = '<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row>'
+    rows += '<row r="2000000000"><c r="A2000000000" t="inlineStr"><is><t>x</t></is></c></row>'
+    path = sheet_of(workbook(tmp_path, ["a"], [1]), SHEET.format(f"<sheetData>{rows}</sheetData>"))
+    with pytest.raises(FileFault, match="row further down than"):
+        list(read_table(path).rows)

@@ -46,6 +46,7 @@ def log_in(request: Request, app: Opened, form: Submitted) -> Response:
     now = app.now()
     keys = _keys(app, request, email)
     with app.database.writing() as session:
+        attempts.one_at_a_time(session, keys)
         pair, place, person = (attempts.count(session, key, window=WINDOW, now=now) for key in keys)
         if pair >= (FROM_PLACE if person < OF_PERSON else 1) or place >= OF_PLACE:
             return _form(request, app, email, target, "throttled", 429)
