@@ -216,7 +216,9 @@ def _once(table: str, rows: str) -> str:
 
 
 def copy_of(file: Path, copy: Path) -> None:
-    """Copy a mass for an update to work on."""
+    """Copy a mass for an update to work on; Refusal if it isn't here, as after a restore or on another host."""
+    if not file.exists():
+        raise Refusal(f"{file}: missing, and backups don't hold it; take in a Full extract instead of an update")
     try:
         shutil.copyfile(file, copy)
     except OSError as error:

@@ -200,6 +200,16 @@ def test_a_full_disk_is_told_and_leaves_yesterdays_register(app: App, tmp_path: 
     assert hand.everything(app) == before
 
 
+def test_an_update_without_its_mass_asks_for_a_full_extract(app: App, tmp_path: Path) -> None:
+    made = hand.full(tmp_path / "full", enterprise=[enterprise(company(1))])
+    hand.take_in(app, made)
+    for file in mass.folder_of(app.project).glob("*.duckdb"):
+        file.unlink()
+    with pytest.raises(Refusal, match="take in a Full extract"):
+        hand.take_in(app, hand.update(tmp_path / "update"))
+    assert hand.take_in(app, made).entries == 1
+
+
 def test_two_imports_at_once_are_one_too_many(app: App, tmp_path: Path) -> None:
     made = hand.full(tmp_path / "extract", enterprise=[enterprise(company(1))], address=[seat(company(1), "9000")])
     with (mass.folder_of(app.project) / "import.lock").open("a") as handle:
