@@ -28,6 +28,7 @@ NOUNS = {
     "register": "Take in the company register (KBO/BCE Open Data), and look companies up.",
     "report": "Figures about campaigns.",
     "segment": "List, count, sample and explain segments.",
+    "site": "The sign-up form for other sites.",
     "template": "List and check templates.",
     "up": "Run everything: site, scheduler and sender.",
     "user": "People who log in to the staff site.",

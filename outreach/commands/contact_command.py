@@ -10,7 +10,14 @@ from sqlalchemy.orm import Session
 
 from outreach.app import App
 from outreach.audience import contacts, erasing, suppressing
-from outreach.audience.contacts import AddressFile, ContactCard, LeadView, RegisterView, SuppressionView
+from outreach.audience.contacts import (
+    AddressFile,
+    BasisView,
+    ContactCard,
+    LeadView,
+    RegisterView,
+    SuppressionView,
+)
 from outreach.belgium.calendar import BRUSSELS
 from outreach.commands.door import Door, actor, as_json_text, counted, day, json_option, local, print_json, print_table
 from outreach.errors import NotFound, Refusal
@@ -82,6 +89,14 @@ def _held(session: Session, app: App, who: str) -> AddressFile:
     return contacts.export(session, contacts.checked_address(who), app.suppression_key)
 
 
+def _agreed(row: BasisView) -> str:
+    """Say what was agreed to, where the contact confirmed it from the mailbox."""
+    if not (row.asked_at and row.confirmed_at and row.text_hash):
+        return ""
+    times = f"asked {local(row.asked_at)}, confirmed {local(row.confirmed_at)}"
+    return f", {times}, text {row.text_version} (SHA-256 {row.text_hash[:12]}…): {row.text!r}"
+
+
 def _print_card(card: ContactCard) -> None:
     company = card.company
     person = {True: "yes", False: "no", None: "unknown"}[company.legal_person]
@@ -100,7 +115,9 @@ def _print_card(card: ContactCard) -> None:
         ("at most", f"one mail {_OFTEN[card.frequency]}, chosen by the contact" if card.frequency else None),
         ("tracking", f"consent since {day(card.tracking_consent_at)}" if card.tracking_consent_at else None),
         *(("basis", f"{row.basis} since {row.obtained_on}, from {row.source!r}, entered by {row.actor}"
-           + (f", withdrawn {day(row.withdrawn_at)}" if row.withdrawn_at else "")) for row in card.bases),
+           + _agreed(row) + (f", withdrawn {day(row.withdrawn_at)}" if row.withdrawn_at else ""))
+          for row in card.bases),
+        *(("chose", f"{change.what}: {change.value}, {local(change.at)}, by {change.via}") for change in card.changes),
         *(("mail", f"{row.campaign}: {row.status} {row.reason or ''} {local(row.status_at)}")
           for row in card.deliveries),
     ]  # fmt: skip

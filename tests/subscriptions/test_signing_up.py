@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 import world
+from conftest import Ran
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from subscriptions.conftest import Story, hidden
+from subscriptions.conftest import HIDDEN, Story, hidden
 
 from outreach import jobs
 from outreach.app import App
@@ -416,3 +417,26 @@ def test_no_input_breaks_the_form(story: Story, fields: dict[str, str], topics: 
     for mail in story.mails():
         assert mail.message["Bcc"] is None
         assert not mail.message.defects
+
+
+def test_the_form_that_the_command_prints_signs_up_from_a_trusted_site(cli: Callable[..., Ran], app: App) -> None:
+    file = app.project / "outreach.toml"
+    file.write_text(file.read_text() + '\n[subscribing]\nembed_origins = ["https://www.partner.example"]\n')
+    printed = cli("site", "embed")
+    assert (printed.code, printed.err) == (0, "")
+    assert "<script" not in printed.out
+    with app.database.reading() as session:
+        text = session.scalars(select(ConsentText)).one()
+    assert dict(HIDDEN.findall(printed.out)) == {"text": text.digest}
+    assert text.text in printed.out
+    assert 'action="http://news.example/nieuwsbrief"' in printed.out
+    assert 'src="http://news.example/nieuwsbrief/ingebed"' in cli("site", "embed", "--frame").out
+
+
+def test_the_team_sees_the_evidence_and_where_each_choice_came_from(story: Story, cli: Callable[..., Ran]) -> None:
+    story.subscribed(frequency="quarterly")
+    shown = cli("contact", "show", ANN)
+    assert shown.code == 0
+    evidence = ("inschrijving op onze website", "text 2026-11", "Ik wil de nieuwsbrief")
+    for said in (*evidence, "frequency: quarterly", "confirmed opt-in", "one mail a quarter"):
+        assert said in shown.out, said
