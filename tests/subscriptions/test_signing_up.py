@@ -7,10 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import uvicorn
 import world
+from axe_playwright_python.sync_playwright import Axe
 from conftest import Ran
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import sync_playwright
+from relays import free_port
 from sqlalchemy import func, select
 from subscriptions.conftest import HIDDEN, Story, hidden
 
@@ -33,6 +37,7 @@ from outreach.models import (
 from outreach.subscriptions import asking, confirming, texts
 from outreach.subscriptions.asking import Ours, SignUp
 from outreach.subscriptions.confirming import State
+from outreach.web.site import create_site
 
 ANN = "ann@ann.example"
 THANKS = "/nieuwsbrief/verstuurd"
@@ -440,3 +445,28 @@ def test_the_team_sees_the_evidence_and_where_each_choice_came_from(story: Story
     evidence = ("inschrijving op onze website", "text 2026-11", "Ik wil de nieuwsbrief")
     for said in (*evidence, "frequency: quarterly", "confirmed opt-in", "one mail a quarter"):
         assert said in shown.out, said
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("path", ["/nieuwsbrief", "/voorkeuren", "/nieuwsbrief/ingebed"])
+def test_no_person_sees_the_field_that_catches_robots(app: App, chromium: str, path: str) -> None:
+    server = uvicorn.Server(uvicorn.Config(create_site(app), port=(port := free_port()), log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        with (
+            sync_playwright() as playwright,
+            playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
+        ):
+            page = browser.new_page(viewport={"width": 360, "height": 700})
+            page.goto(f"http://127.0.0.1:{port}{path}")
+            box = page.locator("#website").bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] < 0
+            assert page.evaluate("document.documentElement.scrollWidth") == 360
+            page.keyboard.press("Tab")
+            assert page.evaluate("document.activeElement.id") != "website"
+            assert Axe().run(page).response["violations"] == []
+    finally:
+        server.should_exit = True
+        thread.join()
