@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -35,7 +36,10 @@ _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEFER
 
 @dataclass(frozen=True)
 class Funnel:
-    """Counts in the order of a campaign's life; mails and contacts, unless the name says companies or hits."""
+    """Counts in the order of a campaign's life; mails and contacts, unless the name says companies or hits.
+
+    None where a figure says what companies did, and too few companies were reached to hide any of them.
+    """
 
     audience: int
     companies: int
@@ -49,14 +53,14 @@ class Funnel:
     waiting: int
     cancelled: int
     companies_reached: int
-    unsubscribed: int
-    hits_human: int
-    hits_scanner: int
-    hits_raw: int
-    leads: int
-    leads_new: int
-    leads_confirmed: int
-    leads_refused: int
+    unsubscribed: int | None
+    hits_human: int | None
+    hits_scanner: int | None
+    hits_raw: int | None
+    leads: int | None
+    leads_new: int | None
+    leads_confirmed: int | None
+    leads_refused: int | None
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,11 @@ class Figures:
     funnel: Funnel
     skipped: Mapping[str, int]
     failed: Mapping[str, int]
-    leads_by_evidence: Mapping[str, int]
+    leads_by_evidence: Mapping[str, int | None]
     clicks: tuple[ClickRow, ...]
     simulated_hits: int
     simulated_leads: int
+    withheld: bool = False  # too few companies: what they did isn't told
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,8 @@ class CampaignsReport:
 def report(session: Session, names: Sequence[str], *, min_cohort: int) -> CampaignsReport:
     """Return the figures of the named campaigns, in their order, each once; NotFound lists what there is.
 
-    No click row stands for fewer than `min_cohort` companies, unless the whole campaign does.
+    No click row stands for fewer than `min_cohort` companies. Of a campaign that reached fewer nothing is told that
+    companies did (clicks, opt-outs, leads), and no total from which it could be subtracted.
     """
     _one_moment(session)
     campaigns = _named(session, names)
@@ -108,11 +114,13 @@ def report(session: Session, names: Sequence[str], *, min_cohort: int) -> Campai
     clicks = clicks_of(session, ids, min_cohort=min_cohort)
     leads = _leads(session, ids)
     unsubscribed = _unsubscribed(session, ids)
-    reports = []
+    reports, small = [], list[int]()
     for campaign in campaigns:
         own = campaign.id
         figures = _figures(statuses[own], companies[own], unsubscribed[own], leads[own], clicks.get(own, ()))
-        reports.append(_report(campaign, figures))
+        few = _is_too_few(figures, min_cohort)
+        small += [own] if few else []
+        reports.append(_report(campaign, _withheld(figures) if few else figures))
     total = _figures(
         sum((statuses[each] for each in ids), Counter()),
         _companies_together(session, ids),
@@ -120,7 +128,28 @@ def report(session: Session, names: Sequence[str], *, min_cohort: int) -> Campai
         sum((leads[each] for each in ids), Counter()),
         merged(row for each in ids for row in clicks.get(each, ())),
     )
+    if _is_too_few(total, min_cohort) or (small and _companies_together(session, small)[1] < min_cohort):
+        total = _withheld(total)
     return CampaignsReport(any(each.simulated for each in reports), tuple(reports), total)
+
+
+def _is_too_few(figures: Figures, min_cohort: int) -> bool:
+    """Tell whether somebody was reached or did something, and they are too few companies to hide who."""
+    funnel = figures.funnel
+    told = funnel.companies_reached or funnel.unsubscribed or funnel.hits_raw or funnel.leads
+    return bool(told) and funnel.companies_reached < min_cohort
+
+
+def _withheld(figures: Figures) -> Figures:
+    derived = (each.name for each in fields(Funnel) if each.name.startswith(("unsubscribed", "hits", "leads")))
+    nothing: dict[str, Any] = dict.fromkeys(derived)
+    return replace(
+        figures,
+        funnel=replace(figures.funnel, **nothing),
+        leads_by_evidence=dict.fromkeys(figures.leads_by_evidence),
+        clicks=(),
+        withheld=True,
+    )
 
 
 StatusCounts = Counter[tuple[DeliveryStatus, str | None]]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 from outreach.reports.campaigns import CampaignsReport, Figures, Funnel
-from outreach.reports.clicks import ClickRow
+from outreach.reports.clicks import TOO_FEW, ClickRow
 from outreach.reports.exports import Cell, Sheet
 
 SIMULATED = "SIMULATED: these figures hold hits or leads that the demo made, and say nothing about real companies"
@@ -37,8 +37,8 @@ def side_by_side(report: CampaignsReport) -> list[Sheet]:
     notes = (SIMULATED,) if report.simulated else ()
     names = [name for name, _ in columns]
 
-    def sheet(title: str, first: str, items: Sequence[str], values: Sequence[dict[str, int]]) -> Sheet:
-        rows: list[list[Cell]] = [[item, *(value.get(item, 0) for value in values)] for item in items]
+    def sheet(title: str, first: str, items: Sequence[str], values: Sequence[Mapping[str, int | None]]) -> Sheet:
+        rows: list[list[Cell]] = [[item, *(_told(value.get(item, 0)) for value in values)] for item in items]
         return Sheet(title, [first, *names], rows, notes)
 
     funnels = [_funnel(figures.funnel) for _, figures in columns]
@@ -65,11 +65,11 @@ def long_rows(report: CampaignsReport) -> list[list[Cell]]:
     simulated = {campaign.name: campaign.simulated for campaign in report.campaigns}
     for name, figures in columns_of(report):
         for table, item, place, count in _long(figures):
-            rows.append([simulated.get(name, report.simulated), name, table, item, *place, count])
+            rows.append([simulated.get(name, report.simulated), name, table, item, *place, _told(count)])
     return rows
 
 
-def _long(figures: Figures) -> Iterator[tuple[str, str, tuple[Cell, ...], int]]:
+def _long(figures: Figures) -> Iterator[tuple[str, str, tuple[Cell, ...], int | None]]:
     nowhere = ("", "", "", "")
     for table, counts in (
         ("funnel", _funnel(figures.funnel)),
@@ -85,11 +85,15 @@ def _long(figures: Figures) -> Iterator[tuple[str, str, tuple[Cell, ...], int]]:
             yield "clicks", item, place, getattr(row, item)
 
 
-def _funnel(funnel: Funnel) -> dict[str, int]:
+def _told(count: int | None) -> Cell:
+    return TOO_FEW if count is None else count
+
+
+def _funnel(funnel: Funnel) -> dict[str, int | None]:
     return {each.name: getattr(funnel, each.name) for each in fields(Funnel)}
 
 
-def _items(counts: Sequence[dict[str, int]]) -> list[str]:
+def _items(counts: Sequence[Mapping[str, int | None]]) -> list[str]:
     return list(dict.fromkeys(item for count in counts for item in count))
 
 

@@ -89,7 +89,7 @@ def test_json_has_stable_keys_and_says_what_is_simulated(cli: Callable[..., Any]
     assert [(each["name"], each["simulated"]) for each in data["campaigns"]] == [("herfst", True), ("winter", False)]
     assert set(data["campaigns"][0]) == {
         "name", "title", "status", "simulated", "send_at", "frozen_at", "finished_at", "funnel", "skipped", "failed",
-        "leads_by_evidence", "clicks", "simulated_hits", "simulated_leads",
+        "withheld", "leads_by_evidence", "clicks", "simulated_hits", "simulated_leads",
     }  # fmt: skip
     assert data["total"]["funnel"]["hits_raw"] == 6
     assert data["campaigns"][0]["clicks"][0]["human"] == 2

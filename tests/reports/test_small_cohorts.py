@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 
 from outreach.app import App, open_app
 from outreach.models import Campaign, Cohort, DeliveryStatus, Service
+from outreach.reports import tables
 from outreach.reports.campaigns import Figures, report
 from outreach.reports.clicks import ALL_LINKS, TOO_FEW, ClickRow
 from tests.leads.world import World
@@ -102,10 +103,27 @@ def test_a_cohort_that_everybody_got_stays_as_it_is(both: App) -> None:
     assert few(figures(both)) == []
 
 
-def test_a_campaign_that_reached_too_few_has_one_row_that_names_no_service(both: App) -> None:
+def test_of_a_campaign_that_reached_too_few_nothing_is_told_that_companies_did(both: App) -> None:
     fill(both, {"C": (1, 9), "F": (1, 9)})
-    (row,) = figures(both).clicks
-    assert (row.province, row.service, row.recipients, row.human, row.raw) == (TOO_FEW, ALL_LINKS, 2, 2, 4)
+    found = figures(both)
+    assert (found.withheld, found.clicks) == (True, ())
+    funnel = found.funnel
+    assert (funnel.sent, funnel.companies_reached) == (2, 2)
+    assert {funnel.hits_human, funnel.hits_raw, funnel.unsubscribed, funnel.leads, funnel.leads_confirmed} == {None}
+    assert set(found.leads_by_evidence.values()) == {None}
+
+
+def test_what_one_company_did_cannot_be_found_by_subtracting_a_campaign_from_the_total(both: App) -> None:
+    fill(both, {"C": (1, 0)}, "alleen")
+    fill(both, {"G": (5, 0)}, "rest")
+    with both.database.reading() as session:
+        together = report(session, ["alleen", "rest"], min_cohort=MINIMUM)
+    assert [each.figures.withheld for each in together.campaigns] == [True, False]
+    assert together.total.withheld
+    for row in tables.long_rows(together):
+        if row[1] in ("alleen", tables.TOTAL) and str(row[3]).startswith(("hits", "leads", "unsubscribed")):
+            assert row[-1] == TOO_FEW
+    assert tables.plain(together)["campaigns"][0]["funnel"]["hits_human"] is None
 
 
 def test_the_row_of_several_campaigns_is_the_sum_of_theirs(both: App) -> None:
