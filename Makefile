@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public measure-bots pictures translations lock clean
+.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching measure-bots pictures translations lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
@@ -34,6 +34,10 @@ bench-segment: $(VENV)/.ready-dev
 # RUNS, SECONDS, KILLS, CONNECTIONS and OUTREACH_DATABASE__URL can be given in the environment.
 bench-public: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/public.py
+
+# SEEDS, ENTRIES and WANTED can be given in the environment.
+bench-matching: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/matching.py
 
 measure-bots: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/bots.py

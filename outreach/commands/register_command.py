@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from outreach.belgium.numbers import NumberError, format_enterprise_number, parse_enterprise_number
 from outreach.belgium.places import PROVINCES
-from outreach.commands import register_placing
+from outreach.commands import register_matching, register_placing
 from outreach.commands.door import Door, actor, counted, json_option, print_json, print_table, progress
 from outreach.errors import NotFound, Refusal
 from outreach.models import RegisterEntry
@@ -24,7 +24,7 @@ def command() -> None:
     """The company register (KBO/BCE Open Data): take in extracts, look companies up."""
 
 
-for each in register_placing.COMMANDS:
+for each in (*register_placing.COMMANDS, *register_matching.COMMANDS):
     command.add_command(each)
 
 
