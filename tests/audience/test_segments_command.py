@@ -68,7 +68,7 @@ def test_count_and_explain_have_stable_json(cast: App, cli: Callable[..., Any]) 
     assert (counted["contacts"], counted["companies"], counted["mailable"]) == (4, 4, 1)
     assert list(counted["by_reason"]) == [
         "invalid_address", "suppressed", "company_closed", "not_regular", "no_legal_basis", "topic_left",
-        "frequency_cap", "duplicate_address",
+        "frequency_cap", "chosen_frequency", "duplicate_address",
     ]  # fmt: skip
     assert {key: explained[key] for key in counted} == counted
     assert explained["steps"][-1] == {"rule": "company_status: active", "contacts": 4, "companies": 4, "dropped": 0}

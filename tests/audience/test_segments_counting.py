@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,10 +15,15 @@ from outreach.campaigns import selection
 from outreach.models import (
     AddressKind,
     Basis,
+    Campaign,
+    CampaignStatus,
     Company,
     CompanyStatus,
     Contact,
     ContactTopic,
+    Delivery,
+    DeliveryStatus,
+    Frequency,
     LegalBasis,
     SkipReason,
     Suppression,
@@ -54,6 +59,7 @@ def office(both: App) -> App:
                 id=n + 1, company=company, address=None if erased else address, erased_at=now if erased else None,
                 address_hash=None if erased else address.encode().ljust(16), kind=list(AddressKind)[n % 2],
                 created_at=now, updated_at=now,
+                frequency=Frequency.QUARTERLY if n % 12 == 3 else None,
             )  # fmt: skip
             session.add(contact)
             session.flush()
@@ -66,6 +72,19 @@ def office(both: App) -> App:
                 )  # fmt: skip
             if n == 9:
                 session.add(ContactTopic(topic="groen", contact_id=n + 1, follows=False, at=now))
+        session.add(
+            Campaign(
+                id=1, name="vorige", title="Vorige", segment="s", template="t", spec={}, status=CampaignStatus.SENT,
+                created_by="t", created_at=now,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add(
+            Delivery(
+                campaign_id=1, contact_id=16, company_id=16, address_hash=b"a3@b.example".ljust(16),
+                status=DeliveryStatus.SENT, sent_at=now - timedelta(days=60), status_at=now,
+            )
+        )  # fmt: skip
         session.add(
             Suppression(
                 address_hash=b"a8@b.example".ljust(16), reason=SuppressionReason.MANUAL, source="t", at=now, actor="t"
