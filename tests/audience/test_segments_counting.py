@@ -59,7 +59,7 @@ def office(both: App) -> App:
                 id=n + 1, company=company, address=None if erased else address, erased_at=now if erased else None,
                 address_hash=None if erased else address.encode().ljust(16), kind=list(AddressKind)[n % 2],
                 created_at=now, updated_at=now,
-                frequency=Frequency.QUARTERLY if n % 12 == 3 else None,
+                frequency=Frequency.QUARTERLY if n % 12 == 2 else None,
             )  # fmt: skip
             session.add(contact)
             session.flush()
@@ -81,7 +81,7 @@ def office(both: App) -> App:
         session.flush()
         session.add(
             Delivery(
-                campaign_id=1, contact_id=16, company_id=16, address_hash=b"a3@b.example".ljust(16),
+                campaign_id=1, contact_id=15, company_id=15, address_hash=b"a2@b.example".ljust(16),
                 status=DeliveryStatus.SENT, sent_at=now - timedelta(days=60), status_at=now,
             )
         )  # fmt: skip
