@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
+import postoffice
 import pytest
 from hypothesis import settings
 
@@ -152,6 +153,20 @@ def chromium() -> str:
 def spamassassin() -> str:
     """The path of SpamAssassin."""
     return shutil.which("spamassassin") or _lacking("SpamAssassin (Debian: spamassassin)")
+
+
+@pytest.fixture(scope="session")
+def postfix_installed() -> None:
+    """Ask for a Postfix that `postoffice.running_postfix` can run."""
+    if not postoffice.can_run(postoffice.POSTFIX_PARTS):
+        _lacking("Postfix (Debian: postfix), or the right to start it,")
+
+
+@pytest.fixture(scope="session")
+def dovecot_installed() -> None:
+    """Ask for a Dovecot that `postoffice.running_dovecot` can run."""
+    if not postoffice.can_run(postoffice.DOVECOT_PARTS):
+        _lacking("Dovecot (Debian: dovecot-imapd), or the right to start it,")
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import world
-from delivery.conftest import Authority, make_campaign, with_relay
+from certificates import Authority
+from delivery.conftest import make_campaign, with_relay
 from relays import Drop, Relay, Talk, aiosmtpd_relay, free_port
 from sqlalchemy import func, select, update
 

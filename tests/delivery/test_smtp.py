@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import relays
-from delivery.conftest import Authority, make_authority
+from certificates import Authority, make_authority
 from hypothesis import given
 from hypothesis import strategies as st
 from relays import Drop, Relay, Talk
