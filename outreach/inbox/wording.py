@@ -1,0 +1,44 @@
+"""Lists of words in files beside this one, in small letters, `…` for anything in between; no regular expressions."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+Phrase = tuple[str, ...]
+_GAP = "…"
+
+
+@cache
+def lists(name: str) -> dict[str, tuple[Phrase, ...]]:
+    """Return the lists of a file, in its order, each phrase cut at its gaps."""
+    data: dict[str, list[str]] = tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
+    return {key: tuple(tuple(piece.strip() for piece in one.split(_GAP)) for one in ones) for key, ones in data.items()}
+
+
+@cache
+def plain(name: str, key: str) -> tuple[str, ...]:
+    """Return a list of a file that has no gaps."""
+    return tuple(phrase[0] for phrase in lists(name)[key])
+
+
+def folded(text: str) -> str:
+    """Return text as the phrases are written: small letters, straight apostrophes, single blanks."""
+    return " ".join(text.lower().replace("’", "'").split())
+
+
+def holds(text: str, phrase: Phrase) -> bool:
+    """Tell whether a folded text has the pieces of a phrase, one after the other."""
+    at = 0
+    for piece in phrase:
+        at = text.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def has(name: str, key: str, text: str) -> bool:
+    """Tell whether a folded text has any phrase of a list."""
+    return any(holds(text, phrase) for phrase in lists(name)[key])
