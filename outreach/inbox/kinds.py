@@ -112,7 +112,7 @@ NO_COMPLAINT: Final = frozenset({Reason.NOT_SPAM, Reason.AUTH_FAILURE})
 
 @dataclass(frozen=True)
 class Finding:
-    """What a message says of one recipient; `original` is the address we wrote to, where it was passed on from there."""
+    """What a message says of one recipient; `original` is the address we wrote to, where it was passed on."""
 
     address: str
     klass: Class
