@@ -127,6 +127,15 @@ def _width() -> int | None:
     return int(told) if told.isdecimal() and int(told) > 0 else _ENDLESS
 
 
+def short(text: str, width: int) -> str:
+    """Cut a text at a word, so that it fits with its ellipsis; a single long word is cut through."""
+    if len(text) <= width:
+        return text
+    cut = text[: width - 1]
+    kept = cut.rsplit(" ", 1)[0] if " " in cut[2:] and text[width - 1] != " " else cut
+    return f"{kept.rstrip(' ,;:-')}…"
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Return a number with its noun: `1 lead`, `1,200 leads`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from outreach.commands.door import Door, json_option, local, print_json, print_table
+from outreach.commands import report_reach
+from outreach.commands.door import Door, json_option, local, print_json, print_table, short
 from outreach.reports import exports, tables
 from outreach.reports.campaigns import CampaignsReport, report
 from outreach.reports.clicks import ClickRow
@@ -17,7 +18,10 @@ SECTOR_WIDTH, NAME_WIDTH = 28, 30
 
 @click.group()
 def command() -> None:
-    """Figures about campaigns."""
+    """Figures about campaigns, and about how far they reach."""
+
+
+command.add_command(report_reach.command)
 
 
 @command.command()
@@ -70,12 +74,3 @@ def _narrow(row: ClickRow) -> tuple[str | int, ...]:
         row.human,
         row.raw,
     )
-
-
-def short(text: str, width: int) -> str:
-    """Cut a text at a word, so that it fits with its ellipsis; a single long word is cut through."""
-    if len(text) <= width:
-        return text
-    cut = text[: width - 1]
-    kept = cut.rsplit(" ", 1)[0] if " " in cut[2:] and text[width - 1] != " " else cut
-    return f"{kept.rstrip(' ,;:-')}…"

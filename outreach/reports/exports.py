@@ -42,7 +42,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Cell]])
     writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
     for row in (header, *rows):
         writer.writerow([_csv_cell(cell) for cell in row])
-    _replace(path, buffer.getvalue().encode("utf-8-sig"))
+    write_bytes(path, buffer.getvalue().encode("utf-8-sig"))
 
 
 def _csv_cell(cell: Cell) -> str | int | float:
@@ -68,7 +68,7 @@ def write_xlsx(path: Path, sheets: Sequence[Sheet]) -> None:
             page.append([_xlsx_cell(page, cell) for cell in row])
     buffer = io.BytesIO()
     book.save(buffer)
-    _replace(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def _xlsx_cell(page: object, value: Cell, *, bold: bool = False) -> WriteOnlyCell:
@@ -93,8 +93,8 @@ def _printable(text: str) -> str:
     return "".join(mark for mark in text if mark >= " " or mark in "\t\n\r")
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; an existing one is replaced."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         temporary.write_bytes(data)
