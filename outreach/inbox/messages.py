@@ -97,10 +97,14 @@ def _split(raw: bytes) -> tuple[str, bytes]:
 def fields_of(head: str) -> Fields:
     """Return the first field of each name; a line that is no field is passed over."""
     found: Fields = {}
+    last = ""
     for line in _FOLD.sub(" ", head).split("\n", MOST_FIELDS)[:MOST_FIELDS]:
         name, colon, value = line.partition(":")
         if colon and name and " " not in name:
-            found.setdefault(name.lower(), value.strip())
+            last = name.lower()
+            found.setdefault(last, value.strip())
+        elif last and found[last].endswith(";"):
+            found[last] += " " + line.strip()  # folded without the blank that folding takes
     return found
 
 
@@ -112,7 +116,8 @@ def every(head: str, name: str) -> list[str]:
 
 
 def type_of(fields: Fields) -> str:
-    return fields.get("content-type", "").partition(";")[0].strip().lower()
+    kind = fields.get("content-type", "").partition(";")[0].split(None, 1)
+    return kind[0].lower() if kind else ""
 
 
 def _take(message: Message, fields: Fields, body: bytes, depth: int, returned: bool) -> None:
@@ -120,6 +125,9 @@ def _take(message: Message, fields: Fields, body: bytes, depth: int, returned: b
     if len(message.parts) + len(message.within) >= MOST_PARTS:
         return
     type = type_of(fields)
+    if depth and not returned and "received" in fields and "from" in fields:
+        message.returned.append(fields)  # a part without fields of its own: the message stands there bare
+        returned = True
     if depth < DEEPEST:
         if type.startswith("multipart/") and (found := _BOUNDARY.search(fields["content-type"])):
             for piece in _pieces(body, (found[1] or found[2]).rstrip()):

@@ -11,6 +11,7 @@ from outreach.inbox.messages import Fields
 
 MOST_RECIPIENTS: Final = 500
 _FOLD = re.compile(r"\n[ \t]+")
+_BLANK = re.compile(r"\n[>|]? ?\n")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _OF_A_RECIPIENT = frozenset(
     {
@@ -27,16 +28,18 @@ _OF_A_RECIPIENT = frozenset(
         "x-display-name",
     }
 )
-ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:\[\]\\@=]{1,64}@[^\s<>\"'(),;:\[\]\\@=*]{1,190}")
+ADDRESS: Final = re.compile(
+    r"(?<![^\s<>\"'(),;:\[\]\\@])[^\s<>\"'(),;:\[\]\\@=][^\s<>\"'(),;:\[\]\\@]{0,63}@[^\s<>\"'(),;:\[\]\\@=*]{1,190}"
+)
 
 
 def groups(text: str) -> Iterator[Fields]:
     """Yield the fields of each recipient; a group ends with a blank line, or where its Final-Recipient comes again."""
     group: Fields = {}
     count = 0
-    for line in _FOLD.sub(" ", text.replace("\n\n", "\n\x00\n")).split("\n"):
+    for line in _FOLD.sub(" ", _BLANK.sub("\n\x00\n", text)).split("\n"):
         name, colon, value = line.partition(":")
-        name = name.strip().lower()
+        name = name.strip(" \t>|").lower()
         if name == "\x00":
             if "final-recipient" in group or "original-recipient" in group:
                 count += 1
@@ -70,10 +73,10 @@ def address_of(value: str) -> str | None:
     found = ADDRESS.search(rest if semicolon else value)
     if found is None:
         return None
-    address = found[0].strip(".")
+    address = found[0].rstrip(".")
     return _XTEXT.sub(lambda code: chr(int(code[1], 16)), address) if "+" in address and "xtext" in kind else address
 
 
 def addresses_in(values: Iterable[str]) -> list[str]:
     """Return all addresses in fields, each once."""
-    return list(dict.fromkeys(found[0].strip(".") for value in values for found in ADDRESS.finditer(value)))
+    return list(dict.fromkeys(found[0].rstrip(".") for value in values for found in ADDRESS.finditer(value)))

@@ -72,12 +72,21 @@ def _returned_at(text: str) -> int | None:
 
 
 def _mark_at(text: str) -> int | None:
-    """Return where a line announces what is returned."""
+    """Return where a line announces what is returned: it ends like a heading, and nothing of it goes on below."""
     lowered = text.lower()
     places = [lowered.find(mark, 20) for mark in wording.plain("signs", "returned")]
     for place in sorted(place for place in places if place >= 0):
         start, end = lowered.rfind("\n", 0, place) + 1, lowered.find("\n", place)
-        if end > 0 and end - start <= 100 and start > 20 and (place - start < 40):
+        line = lowered[start:end].strip()
+        heading = line.endswith((":", ".", "-", "=", "*", "#", ">", "|")) or line.startswith(("-", "=", "*", "#"))
+        after = lowered[end + 1 : end + 100].partition("\n")[0]
+        if (
+            20 < start < end
+            and len(line) <= 100
+            and " not " not in line
+            and heading
+            and (not after.strip() or _FIELD.match(after))
+        ):
             return start
     return None
 
@@ -127,7 +136,7 @@ def recipients(notice: str, named: frozenset[str], ours: frozenset[str]) -> list
     """Return who a notice is about; `named` are those the returned message went to, `ours` who it came from."""
     found: dict[str, Found] = {}
     for match in ADDRESS.finditer(notice):
-        address = match[0].strip(".")
+        address = match[0].rstrip(".")
         key = address.lower()
         score = _score(notice, match, key, named, ours)
         one = found.get(key)

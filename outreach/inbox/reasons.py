@@ -8,7 +8,8 @@ through the table of the delivery engine (`delivery.replies`), as if it had come
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Final
 
 from outreach.delivery.replies import Stage, Verdict, judge
@@ -21,7 +22,6 @@ _LONGEST: Final = 4_000
 
 # RFC 3463 and the IANA registry of enhanced codes, without their class: the subjects that say something.
 _BY_SUBJECT: Final = {
-    "1.0": Reason.UNDEFINED,
     "1.1": Reason.UNKNOWN_USER,
     "1.2": Reason.UNKNOWN_HOST,
     "1.3": Reason.UNKNOWN_USER,
@@ -31,7 +31,6 @@ _BY_SUBJECT: Final = {
     "1.8": Reason.SENDER_REJECTED,
     "1.9": Reason.SYSTEM,
     "1.10": Reason.NO_MAIL,
-    "2.1": Reason.DISABLED,
     "2.2": Reason.MAILBOX_FULL,
     "2.3": Reason.TOO_BIG,
     "2.4": Reason.SYSTEM,
@@ -40,11 +39,10 @@ _BY_SUBJECT: Final = {
     "3.3": Reason.SYSTEM,
     "3.4": Reason.TOO_BIG,
     "3.5": Reason.SYSTEM,
-    "4.0": Reason.NETWORK,
     "4.1": Reason.NETWORK,
     "4.2": Reason.NETWORK,
     "4.3": Reason.NETWORK,
-    "4.4": Reason.NETWORK,
+    "4.4": Reason.UNKNOWN_HOST,
     "4.5": Reason.SYSTEM,
     "4.6": Reason.NETWORK,
     "4.7": Reason.EXPIRED,
@@ -52,7 +50,6 @@ _BY_SUBJECT: Final = {
     "5.2": Reason.PROTOCOL,
     "5.3": Reason.RATE,
     "5.4": Reason.PROTOCOL,
-    "7.1": Reason.POLICY,
     "7.2": Reason.SENDER_REJECTED,
     "7.5": Reason.SECURITY,
     "7.8": Reason.SECURITY,
@@ -74,7 +71,19 @@ _BY_SUBJECT: Final = {
     "7.29": Reason.AUTHENTICATION,
     "7.30": Reason.SECURITY,
 }
-_BY_CLASS: Final = {"6": Reason.CONTENT, "7": Reason.POLICY, "4": Reason.NETWORK, "3": Reason.SYSTEM}
+# Codes that systems give for anything.
+_BY_WEAK_SUBJECT: Final = {
+    "1.0": Reason.UNKNOWN_USER,
+    "2.0": Reason.FILTERED,
+    "2.1": Reason.DISABLED,
+    "3.0": Reason.SYSTEM,
+    "4.0": Reason.NETWORK,
+    "6.0": Reason.CONTENT,
+    "7.0": Reason.POLICY,
+    "7.1": Reason.POLICY,
+}
+# What the engine's verdict means for an address, where nothing else is known: none of them that it is dead.
+_BY_VERDICT: Final = {Verdict.PAUSE: Reason.POLICY, Verdict.SLOW: Reason.RATE, Verdict.STOP: Reason.PROTOCOL}
 _BY_CODE: Final = {
     "421": Reason.RATE,
     "521": Reason.NO_MAIL,
@@ -97,32 +106,54 @@ _BY_CODE: Final = {
 
 
 @lru_cache(maxsize=4096)
-def of_words(words: str) -> Reason | None:
+def of_words(words: str, table: str) -> Reason | None:
     """Return the reason that the words of a reply or of a notice give; None if they say nothing we know."""
     folded = wording.folded(words[:_LONGEST])
-    for reason, phrases in wording.lists("phrases").items():
+    for reason, phrases in _table(table):
         for phrase in phrases:
             if wording.holds(folded, phrase):
-                return Reason(reason)
+                return reason
     return None
 
 
-def of_enhanced(status: str | None) -> Reason | None:
-    """Return the reason that an enhanced code gives; None for the general ones."""
-    if status is None:
+@cache
+def _table(table: str) -> tuple[tuple[Reason, tuple[wording.Phrase, ...]], ...]:
+    lists = wording.lists("phrases").items()
+    return tuple((Reason(key.partition(".")[2]), phrases) for key, phrases in lists if key.startswith(f"{table}."))
+
+
+def of_reply(words: str, codes: Sequence[str | None]) -> Reason | None:
+    """Return the reason that a reply gives: by clear words, by a particular enhanced code, or by general words."""
+    return (
+        of_words(words, "first")
+        or of_words(words, "clear")
+        or _first(_BY_SUBJECT, codes)
+        or of_words(words, "general")
+        or of_words(words, "last")
+    )
+
+
+def of_codes(words: str, codes: Sequence[str | None]) -> Reason | None:
+    """Return the reason that codes give which say little, or the table of the delivery engine for the rest."""
+    if found := _first(_BY_WEAK_SUBJECT, codes):
+        return found
+    code = CODE.search(words)
+    if code is None:
         return None
-    _, _, rest = status.partition(".")
-    return _BY_SUBJECT.get(rest) or _BY_CLASS.get(rest.partition(".")[0])
+    enhanced = next((one for one in codes if one and one[0] == code[1][0]), None)
+    return _BY_CODE.get(code[1]) or _BY_VERDICT.get(judge(Stage.RCPT, int(code[1]), enhanced, words))
 
 
-def of_code(code: str | None) -> Reason | None:
-    return _BY_CODE.get(code) if code else None
+def is_hedged(words: str) -> bool:
+    """Tell whether whoever wrote this only guesses."""
+    return wording.has("phrases", "hedged.words", wording.folded(words[:_LONGEST]))
 
 
-def by_the_engine(code: str, words: str) -> Reason:
-    """Return what the delivery engine would make of a reply to RCPT that says nothing else."""
-    verdict = judge(Stage.RCPT, int(code), None, words)
-    return Reason.UNKNOWN_USER if verdict is Verdict.REJECT else Reason.UNDEFINED
+def _first(table: dict[str, Reason], codes: Sequence[str | None]) -> Reason | None:
+    for code in codes:
+        if code is not None and (found := table.get(code.partition(".")[2])):
+            return found
+    return None
 
 
 def class_of(reason: Reason) -> Class:

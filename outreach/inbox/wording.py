@@ -12,9 +12,14 @@ _GAP = "…"
 
 @cache
 def lists(name: str) -> dict[str, tuple[Phrase, ...]]:
-    """Return the lists of a file, in its order, each phrase cut at its gaps."""
-    data: dict[str, list[str]] = tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
-    return {key: tuple(tuple(piece.strip() for piece in one.split(_GAP)) for one in ones) for key, ones in data.items()}
+    """Return the lists of a file, in its order, each phrase cut at its gaps; those of a table as `table.key`."""
+    data = tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
+    found: dict[str, tuple[Phrase, ...]] = {}
+    for key, value in data.items():
+        named = value.items() if isinstance(value, dict) else [("", value)]
+        for inner, ones in named:
+            found[f"{key}.{inner}".strip(".")] = tuple(tuple(x.strip() for x in one.split(_GAP)) for one in ones)
+    return found
 
 
 @cache
