@@ -83,7 +83,7 @@ def app(project: Path, clock: Clock) -> Iterator[App]:
     app.close()
 
 
-def _lacking(part: str) -> NoReturn:
+def lacking(part: str) -> NoReturn:
     """Skip for want of a real part, or fail where all of them must be there (REAL_PARTS=required)."""
     if os.environ.get("REAL_PARTS") == "required":
         pytest.fail(f"{part} is not installed, and REAL_PARTS=required")
@@ -102,7 +102,7 @@ def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of our own on a socket, with its durable settings; the URL lacks the database."""
     binaries = _postgres_binaries()
     if binaries is None:
-        _lacking("PostgreSQL (Debian: postgresql)")
+        lacking("PostgreSQL (Debian: postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="outreach-pg-"))
     user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     if user:
@@ -146,13 +146,13 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    _lacking("Chromium (Debian: chromium)")
+    lacking("Chromium (Debian: chromium)")
 
 
 @pytest.fixture(scope="session")
 def spamassassin() -> str:
     """The path of SpamAssassin."""
-    return shutil.which("spamassassin") or _lacking("SpamAssassin (Debian: spamassassin)")
+    return shutil.which("spamassassin") or lacking("SpamAssassin (Debian: spamassassin)")
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ class ReplyReader:
     def __init__(self) -> None:
         self.buffer = bytearray()
         self._lines: list[str] = []
+        self._code = b""
 
     def next(self) -> tuple[int, list[str]] | None:
         """Return the next whole reply (code, lines), None while it isn't there; Broken for anything else."""
@@ -47,8 +48,12 @@ class ReplyReader:
             line = bytes(self.buffer[:end]).rstrip(b"\r")
             del self.buffer[: end + 1]
             match = _REPLY.match(line)
-            if match is None:
+            if match is None or len(line) > _MAX_LINE:
                 raise Broken(f"the relay doesn't speak SMTP: {line[:80].decode('ascii', 'replace')!r}")
+            if self._lines and match[1] != self._code:
+                # RFC 5321, 4.2.1: one code for all lines. Yes and no at once is neither.
+                raise Broken(f"the relay answers with two codes: {self._code.decode()} and {match[1].decode()}")
+            self._code = match[1]
             self._lines.append((match[3] or b"").decode("utf-8", "replace"))
             if match[2] != b"-":
                 lines, self._lines = self._lines, []
@@ -229,7 +234,10 @@ class Pipeline:
                 if code != 421:  # RFC 5321, 3.8: the one thing a relay may say unasked
                     raise Broken(f"the relay speaks unasked: {code} {join_words(lines)[:80]!r}")
                 continue
-            stage, parcel = self._awaited.popleft()
+            stage, parcel = self._awaited[0]
+            if parcel is not None and parcel.dot_at is not None and self._written <= parcel.dot_at:
+                self._cut_short(parcel, Reply(stage, code, join_words(lines)))
+            self._awaited.popleft()
             if code == 421:
                 self.usable = False
             if parcel is not None:
@@ -238,6 +246,16 @@ class Pipeline:
                 self.usable = False  # RSET was refused
             else:
                 self._begin()
+
+    def _cut_short(self, parcel: Parcel, reply: Reply) -> None:
+        """Withhold the final dot from a relay that answers before it: so nobody gets what it refused, or half of it.
+
+        A refusal holds. A yes to what isn't on the wire answers something else: the relay and we are out of step.
+        """
+        if (reply.code or 0) >= 400:
+            self._awaited.popleft()
+            self._end(parcel, reply)
+        raise Broken(f"the relay answered before it had the whole message: {reply}")
 
     def _judge(self, parcel: Parcel, reply: Reply) -> None:
         match reply.stage:
