@@ -159,14 +159,14 @@ def spamassassin() -> str:
 def postfix_installed() -> None:
     """Ask for a Postfix that `postoffice.running_postfix` can run."""
     if not postoffice.can_run(postoffice.POSTFIX_PARTS):
-        _lacking("Postfix (Debian: postfix), or the right to start it,")
+        lacking("Postfix (Debian: postfix), or the right to start it,")
 
 
 @pytest.fixture(scope="session")
 def dovecot_installed() -> None:
     """Ask for a Dovecot that `postoffice.running_dovecot` can run."""
     if not postoffice.can_run(postoffice.DOVECOT_PARTS):
-        _lacking("Dovecot (Debian: dovecot-imapd), or the right to start it,")
+        lacking("Dovecot (Debian: dovecot-imapd), or the right to start it,")
 
 
 @pytest.fixture(autouse=True)
