@@ -46,7 +46,8 @@ class Field(StrEnum):
 # Compared without case, accents, spaces and signs, so `E-mail adres:` and `e_mailadres` are one header.
 HEADERS: dict[Field, str] = {
     Field.ENTERPRISE_NUMBER: """
-        ondernemingsnummer; ondernemingsnr; onderneming nr; ondernemings nummer; KBO-nummer; KBO nr; KBO; KBO/BTW;
+        ondernemingsnummer; ondernemingsnr; ond. nr; ondern. nr; onderneming nr; ondernemings nummer; KBO-nummer;
+        KBO nr; KBO; KBO/BTW;
         BTW-nummer; BTW nr; BTW; BTW/KBO; BTW-nr klant; VAT number; VAT; VAT no; VAT nr; VAT ID; tax ID; company
         number; company registration number; enterprise number; enterprise no; registration number; CBE number; CBE;
         BCE; numéro BCE; numéro d'entreprise; n° d'entreprise; no entreprise; numéro entreprise; numéro de TVA; n°

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from urllib.parse import quote
 
 from babel.dates import format_date
-from markupsafe import Markup
 
 from outreach.belgium.calendar import BRUSSELS
 from outreach.belgium.places import PROVINCES
@@ -17,11 +16,11 @@ from outreach.belgium.sectors import section_label
 from outreach.campaigns.content import BODY, CLOSING, EVENT, INTRO, Block, Content, Spotlight
 from outreach.campaigns.frozen import Frozen
 from outreach.campaigns.spec import EventSpec, SpotlightSpec
-from outreach.catalogue.categories import CATEGORIES
+from outreach.catalogue.categories import CATEGORIES, had_as
 from outreach.catalogue.matching import Candidate, Cell
 from outreach.emails.assembly import Attachment
 from outreach.emails.calendar import Appointment, write_calendar
-from outreach.emails.markdown import LinkFor, markdown_to_html, markdown_to_text
+from outreach.emails.markdown import LinkFor, markdown_to_html, markdown_to_text, paragraph
 from outreach.emails.model import (
     BlockView,
     EventView,
@@ -33,21 +32,12 @@ from outreach.emails.model import (
     greeting_for,
 )
 from outreach.links import NO_ADDRESS, NOBODY, Links
-from outreach.models import DeliveryForm
 
 _JOINED = {"nl": " en ", "en": " and "}
 _WORKS_IN = {"nl": "werkt in {}", "en": "works in {}"}
 _YOUR_PROVINCE = {"nl": "uw provincie", "en": "your province"}
 _FITS = {"nl": "past bij uw sector", "en": "suits your sector"}
-_OR = {"nl": " of ", "en": " or "}
 _AT = {"nl": "{} bij {}", "en": "{} at {}"}
-# How a service is had, as the end of a sentence; the catalogue's own labels are the names of filters.
-_HAD = {
-    DeliveryForm.WORKSHOP: ("in hun atelier", "in their workshop"),
-    DeliveryForm.ON_SITE: ("bij u ter plaatse", "at your premises"),
-    DeliveryForm.SUBCONTRACTING: ("in onderaanneming", "as a subcontractor"),
-    DeliveryForm.PRODUCT: ("als kant-en-klaar product", "as a finished product"),
-}
 _HOURS = {"nl": "van {} tot {} uur", "en": "from {} to {}"}
 _UNTIL = {"nl": "{} {} uur tot {} {} uur", "en": "{} {} to {} {}"}
 _DAY = {"nl": ("EEEE d MMMM y", "nl_BE"), "en": ("EEEE d MMMM y", "en_GB")}
@@ -187,11 +177,11 @@ def _spotlight(
         category=CATEGORIES[candidate.category].label(language)
         if candidate.category in CATEGORIES
         else candidate.category,
-        delivery=_delivery(candidate.forms, language),
+        delivery=had_as(candidate.forms, language),
         # Under the heading of the service, which stands under that of the block, if it has one.
         text_html=markdown_to_html(candidate.text, link_for, 4 if spec.title else 3)
         if full
-        else Markup("<p>{}</p>").format(candidate.summary),
+        else paragraph(candidate.summary),
         text=markdown_to_text(candidate.text, link_for) if full else candidate.summary,
         picture_url=links.picture(picture.digest, picture.suffix) if picture else None,
         picture_alt=candidate.picture_alt,
@@ -210,11 +200,6 @@ def _named(blocks: tuple[BlockView, ...], language: str) -> tuple[BlockView, ...
         return replace(spotlight, named=name)
 
     return tuple(replace(block, spotlights=tuple(map(named, block.spotlights))) for block in blocks)
-
-
-def _delivery(forms: Sequence[str], language: str) -> str:
-    *some, last = [_HAD[DeliveryForm(form)][language == "en"] for form in forms] or [""]
-    return f"{', '.join(some)}{_OR[language]}{last}" if some else last
 
 
 def _pictures(frozen: Frozen, links: Links) -> tuple[PictureView, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -63,6 +64,14 @@ FORM_LABELS: dict[DeliveryForm, tuple[str, str]] = {
     DeliveryForm.PRODUCT: ("product", "product"),
 }
 
+_HAD = {
+    DeliveryForm.WORKSHOP: ("in hun atelier", "in their workshop"),
+    DeliveryForm.ON_SITE: ("bij u ter plaatse", "at your premises"),
+    DeliveryForm.SUBCONTRACTING: ("in onderaanneming", "as a subcontractor"),
+    DeliveryForm.PRODUCT: ("als kant-en-klaar product", "as a finished product"),
+}
+_OR = {"nl": " of ", "en": " or "}
+
 _FORM_SPELLINGS = {
     DeliveryForm.WORKSHOP: ("atelier", "in ons atelier", "maatwerkplaats", "workshop"),
     DeliveryForm.ON_SITE: ("bij de klant", "enclave", "bij de klant/enclave", "op verplaatsing", "on site"),
@@ -88,9 +97,10 @@ def form_of(text: str) -> DeliveryForm:
     return found
 
 
-def form_label(form: DeliveryForm, language: str) -> str:
-    """Return how a delivery form is called in `nl` or `en`."""
-    return FORM_LABELS[form][1 if language == "en" else 0]
+def had_as(forms: Iterable[str], language: str) -> str:
+    """Say how a service is had, as the end of a sentence: `in hun atelier of bij u ter plaatse`."""
+    *some, last = [_HAD[DeliveryForm(form)][language == "en"] for form in forms] or [""]
+    return f"{', '.join(some)}{_OR[language]}{last}" if some else last
 
 
 def _near(text: str) -> str:

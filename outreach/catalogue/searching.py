@@ -2,11 +2,13 @@
 
 A catalogue holds hundreds of services, not millions, so it is searched in memory: that finds the same on both
 databases. Every word must occur, in a word of what the service's page says; where it stands decides the order. If no
-service holds all of the words, those that hold most of them are shown, and the page says so.
+service holds all of the words, those that hold most of them are shown, and the page says so. Who only looks around sees
+each kind of work in turn, in an order that is drawn anew from time to time: nobody is first for being called Aalst.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -92,16 +94,17 @@ class _Entry:
         )
 
 
-def search(session: Session, wish: Wish, *, page: int = 1) -> Found:
-    """Return a page of the services on offer, the best first, those that take no customers last."""
+def search(session: Session, wish: Wish, *, page: int = 1, turn: int = 0) -> Found:
+    """Return a page of the services on offer, the best first, those that take no customers last.
+
+    `turn` draws the order of those that nothing else puts in one.
+    """
     entries = _entries(session)
     words = words_of(wish.words)
     scores, partly = _scores(entries, words)
     held = [entry for entry in entries if entry.id in scores]
-    found = sorted(
-        (entry for entry in held if entry.fits(wish)),
-        key=lambda entry: (not entry.taking, -scores[entry.id], fold(entry.name), fold(entry.enterprise), entry.id),
-    )
+    found = [entry for entry in held if entry.fits(wish)]
+    found = _best_first(found, scores) if words else _in_turn(found, turn, by_name=wish.category is not None)
     pages = max(1, -(-len(found) // PAGE_SIZE))
     page = min(max(page, 1), pages)
     shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
@@ -117,6 +120,29 @@ def search(session: Session, wish: Wish, *, page: int = 1) -> Found:
         without=None if found else _without(held, wish),
         near="" if held and not partly else _near(entries, words),
     )
+
+
+def _best_first(entries: Iterable[_Entry], scores: Mapping[int, float]) -> list[_Entry]:
+    return sorted(
+        entries,
+        key=lambda entry: (not entry.taking, -scores[entry.id], fold(entry.name), fold(entry.enterprise), entry.id),
+    )
+
+
+def _in_turn(entries: Iterable[_Entry], turn: int, *, by_name: bool) -> list[_Entry]:
+    """Lay out one service of each category, then a second of each …; within a category, one of each name."""
+
+    def drawn(entry: _Entry) -> tuple[bool, bytes]:
+        return not entry.taking, hashlib.sha256(f"{turn}:{entry.id}".encode()).digest()
+
+    before: Counter[str] = Counter()
+    rounds: dict[int, int] = {}
+    ordered = sorted(entries, key=drawn)
+    for entry in ordered:
+        kind = fold(entry.name) if by_name else entry.category
+        rounds[entry.id] = before[kind]
+        before[kind] += 1
+    return sorted(ordered, key=lambda entry: (not entry.taking, rounds[entry.id]))
 
 
 def per_category(services: Iterable[Service]) -> dict[str, int]:

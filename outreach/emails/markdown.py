@@ -61,6 +61,11 @@ def markdown_to_html(text: str, link_for: LinkFor | None = None, heading: int = 
     return Markup(cleaned.strip())  # noqa: S704
 
 
+def paragraph(text: str) -> Markup:
+    """Return one line of plain text as a paragraph that looks like those of Markdown."""
+    return Markup('<p style="{}">{}</p>').format(_STYLES["p"], text)
+
+
 def markdown_to_text(text: str, link_for: LinkFor | None = None) -> str:
     """Turn Markdown into plain text; links become `text (https://…)`."""
     blocks: list[str] = []

@@ -27,11 +27,10 @@ from outreach.belgium.calendar import BRUSSELS
 from outreach.belgium.numbers import format_enterprise_number
 from outreach.belgium.places import PROVINCES, place_of
 from outreach.belgium.sectors import section_label
-from outreach.catalogue.categories import CATEGORIES, FORM_LABELS
+from outreach.catalogue.categories import CATEGORIES, had_as
 from outreach.catalogue.renditions import look, media_type
 from outreach.emails.markdown import markdown_to_html
 from outreach.errors import Refusal
-from outreach.models import DeliveryForm
 from outreach.settings import Settings
 from outreach.web.dutch import in_dutch
 from outreach.web.guard import is_staff
@@ -41,9 +40,9 @@ from outreach.web.words import word
 LANGUAGES = ("nl", "en")
 Menu = Sequence[tuple[str, str]]
 MENU: Menu = (
-    ("Alle diensten", "/diensten"),
-    ("Eerdere nieuwsbrieven", "/nieuwsbrieven"),
+    ("Diensten", "/diensten"),
     ("Nieuwsbrief", "/nieuwsbrief"),
+    ("Archief", "/nieuwsbrieven"),
 )
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -164,7 +163,7 @@ def _filters(language: str) -> dict[str, Callable[..., Any]]:
         "percent": lambda value: format_percent(value, "0.0 %", locale=locale),
         "enterprise_number": format_enterprise_number,
         "category": lambda code: CATEGORIES[code].label(language) if code in CATEGORIES else code,
-        "form": lambda form: FORM_LABELS[DeliveryForm(form)][language == "en"],
+        "had_as": lambda forms: had_as(forms, language),
         "province": lambda nis: _province(nis, language),
         "province_slug": lambda nis: PROVINCES[nis].slug,
         "section": lambda letter: f"{letter} · {section_label(2025, letter, language)}" if letter else "–",

@@ -85,7 +85,7 @@ def test_a_filter_says_what_each_choice_would_leave(filled: App) -> None:
     assert all_of_it.sections == {"C": 3, "G": 2, "N": 2}, "without sectors a service suits them all"
     assert in_limburg.categories == {"packaging": 1, "fulfilment": 1}
     assert in_limburg.provinces == {"40000": 3, "70000": 2}, "a filter doesn't count against itself"
-    assert found(filled, section="G") == ["groen", "mailing"]
+    assert sorted(found(filled, section="G")) == ["groen", "mailing"]
 
 
 def test_the_counts_of_filters_are_what_a_click_on_them_shows(filled: App) -> None:
@@ -127,6 +127,21 @@ def test_who_takes_no_customers_comes_last(app: App) -> None:
         first = world.add_catalogue(session, app.now(), enterprises=1, services=3)[0]
         first.taking_customers = False
     assert found(app)[-1] == "dienst-1-1"
+
+
+def test_who_only_looks_around_sees_each_kind_of_work_in_turn_and_nobody_always_first(app: App) -> None:
+    with app.database.writing() as session:
+        world.add_catalogue(session, app.now(), enterprises=4, services=6)
+        for number, service in enumerate(session.scalars(select(Service).order_by(Service.id))):
+            service.category, service.name = ("green", "cleaning", "packaging")[number // 8], f"Dienst {number // 4}"
+    with app.database.reading() as session:
+        shown = [search(session, Wish(), turn=turn).services for turn in range(5)]
+        green = search(session, Wish(category="green")).services
+    for services in shown:
+        kinds = [service.category for service in services]
+        assert all(len(set(kinds[at : at + 3])) == 3 for at in range(0, 24, 3))
+    assert len({services[0].id for services in shown}) > 1
+    assert [service.name for service in green[:2]] != [green[0].name] * 2
 
 
 @given(st.text(max_size=200))

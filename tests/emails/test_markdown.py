@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outreach.emails.markdown import links_of_markdown, markdown_to_html, markdown_to_text
+from outreach.emails.markdown import links_of_markdown, markdown_to_html, markdown_to_text, paragraph
 from outreach.emails.markup import links_in
 from outreach.errors import Refusal
 
@@ -136,3 +136,8 @@ def test_nothing_of_the_words_is_lost_in_the_text():
 def test_empty_markdown_is_empty():
     assert markdown_to_html("") == ""
     assert markdown_to_text(" \n") == ""
+
+
+def test_a_summary_looks_like_a_paragraph_of_a_full_text() -> None:
+    assert paragraph("Karton & folie, van begin tot eind") == markdown_to_html("Karton & folie, van begin tot eind")
+    assert "<b>" not in paragraph("<b>")

@@ -51,6 +51,11 @@ def test_a_withdrawn_service_is_not_shown(browser: TestClient) -> None:
     assert "/diensten?categorie=wood" in answer.text, "who followed an old mail is led to the same kind of work"
 
 
+def test_a_service_says_how_it_is_had_in_the_words_of_the_mails(browser: TestClient) -> None:
+    assert "<dt>Zo kan het</dt><dd>bij u ter plaatse</dd>" in browser.get("/diensten/groenonderhoud").text
+    assert "<dt>Zo kan het</dt><dd>in overleg</dd>" in browser.get("/diensten/verpakken").text
+
+
 def test_a_service_that_takes_no_customers_has_no_form(browser: TestClient) -> None:
     page = browser.get("/diensten/verpakken").text
     assert "geen nieuwe klanten" in page

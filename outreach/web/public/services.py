@@ -53,7 +53,7 @@ def front(request: Request, app: Opened) -> Response:
 def catalogue(request: Request, app: Opened) -> Response:
     wish, number = wish_of(request.query_params)
     with app.database.reading() as session:
-        found = search(session, wish, page=number)
+        found = search(session, wish, page=number, turn=app.now().isocalendar().week)
         address = _addresses(wish)
         return show(
             request,
