@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from outreach.inbox.classifying import classify
 
 SAMPLES = Path(__file__).parent / "inbox" / "samples"
 _MARK = "==== "
@@ -52,3 +55,49 @@ def corpus(folder: Path) -> Iterator[Sample]:
     for path in sorted(folder.glob("*.eml")):
         wanted = tuple(Expected(one["recipient"].lower(), one["class"], one["reason"]) for one in labels[path.name])
         yield Sample(path.name, path.read_bytes(), wanted)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What somebody wrote back, and what it is."""
+
+    kind: str
+    raw: bytes
+    new_address: str | None = None
+
+
+def people(name: str) -> list[Text]:
+    """Return invented texts: `people.txt` was looked at while the words were chosen, `people_kept_apart.txt` never."""
+    head = b"From: Ann Peeters <ann@firma.example>\nTo: nieuws@federatie.example\n"
+    found = []
+    for block in (SAMPLES / name).read_text(encoding="utf-8").split(_MARK)[1:]:
+        heading, _, raw = block.partition("\n")
+        kind, _, new_address = heading.partition(" ")
+        found.append(Text(kind, head + raw.encode(), new_address or None))
+    return found
+
+
+@dataclass
+class Score:
+    """How many texts there are of each kind, how many were taken for it, and how many rightly."""
+
+    all: Counter[str]
+    said: Counter[str]
+    right: Counter[str]
+
+    def recall(self, kind: str) -> float:
+        return self.right[kind] / max(self.all[kind], 1)
+
+    def precision(self, kind: str) -> float:
+        return self.right[kind] / max(self.said[kind], 1)
+
+
+def score(texts: list[Text]) -> Score:
+    """Classify texts and count."""
+    result = Score(Counter(), Counter(), Counter())
+    for text in texts:
+        kind = classify(text.raw).kind.value
+        result.all[text.kind] += 1
+        result.said[kind] += 1
+        result.right[kind] += kind == text.kind
+    return result

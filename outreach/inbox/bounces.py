@@ -30,8 +30,6 @@ _AT_MAIL: Final = re.compile(
     r"after\s{1,9}MAIL\s{1,9}FROM|\[MAIL_FROM\]",
     re.IGNORECASE,
 )
-# Local parts say things like "userunknown" themselves.
-_ADDRESSES = re.compile(r"[^\s<>\"'(),;:\[\]]{1,64}@[^\s<>\"'(),;:\[\]]{1,190}")
 
 
 def notice_of(message: Message) -> prose.Notice:
@@ -145,7 +143,7 @@ def is_machine(sender: str) -> bool:
 
 def _reason(evidence: Sequence[str], status: str | None) -> Reason | None:
     """Return the reason that the evidence gives: the first piece of it that says something decides."""
-    pieces = [_ADDRESSES.sub("", words) for words in evidence if words]
+    pieces = [reasons.ADDRESSES.sub("", words) for words in evidence if words]
     for words in pieces:
         codes = [*reasons.ENHANCED.findall(words), status]
         if found := reasons.of_reply(words, codes):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from outreach.inbox import bounces, complaints, heads
-from outreach.inbox.kinds import Class, Finding, Kind, Report
-from outreach.inbox.messages import read, words_of
+from outreach.inbox import bounces, complaints, heads, people
+from outreach.inbox.kinds import Class, Finding, Kind, Reason, Report
+from outreach.inbox.messages import Message, read, words_of
 from outreach.inbox.notices import address_of
 
 _LONGEST_TEXT: Final = 20_000
@@ -21,23 +21,34 @@ def classify(raw: bytes) -> Report:
     """Say what a message is; takes anything and never fails."""
     message = read(raw)
     notice = bounces.notice_of(message)
-    kind, found = Kind.UNKNOWN, complaints.read(message)
+    text, new_address = notice.text.strip(), None
+    found = complaints.read(message)
     if found is not None:
         kind = Kind.COMPLAINT
     elif found := bounces.receipts(message) or bounces.reported(message, notice) or bounces.told(message, notice):
         kind = _kind(found)
+    else:
+        kind, text, reason, new_address = people.read(message)
+        found = _absence(message, reason)
     returned = heads.returned(message, notice.returned)
     fields = message.fields
     return Report(
         kind=kind,
-        recipients=found or (),
+        recipients=found,
         tokens=heads.tokens(message),
         message_ids=heads.message_ids(message, returned),
         sender=address_of(fields.get("from", "")),
         subject=words_of(fields.get("subject", ""))[:_LONGEST_SUBJECT],
-        text=notice.text.strip()[:_LONGEST_TEXT],
+        text=text[:_LONGEST_TEXT],
+        new_address=new_address,
         message_id=next(iter(heads.ids(fields.get("message-id", ""))), None),
     )
+
+
+def _absence(message: Message, reason: Reason | None) -> tuple[Finding, ...]:
+    """Return who answers automatically."""
+    sender = address_of(message.fields.get("from", ""))
+    return (Finding(sender, Class.AUTOREPLY, reason),) if sender and reason else ()
 
 
 def _kind(found: tuple[Finding, ...]) -> Kind:

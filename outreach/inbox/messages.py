@@ -46,9 +46,15 @@ class Part:
 
     @property
     def text(self) -> str:
+        """The part as plain text."""
         if self._text is None:
-            self._text = _decoded(self)
+            self._text = plain_of(self.raw_text) if self.type == "text/html" else self.raw_text
         return self._text
+
+    @property
+    def raw_text(self) -> str:
+        """The part decoded, HTML as it is."""
+        return _decoded(self)
 
     @property
     def is_text(self) -> bool:
@@ -185,8 +191,7 @@ def _from_base64(body: bytes) -> bytes:
 def _decoded(part: Part) -> str:
     body = _transferred(part.fields, part.body[:LONGEST_TEXT])
     found = _CHARSET.search(part.fields.get("content-type", ""))
-    text = as_text(body, (found[1] or found[2]) if found else "")
-    return plain_of(text) if part.type == "text/html" else text
+    return as_text(body, (found[1] or found[2]) if found else "")
 
 
 def as_text(data: bytes, charset: str = "") -> str:

@@ -18,6 +18,8 @@ from outreach.inbox.kinds import DEAD, Class, Reason
 
 ENHANCED: Final = re.compile(r"(?<![\d.])([245]\.\d\.\d{1,3})(?![\d.]*\d)")
 CODE: Final = re.compile(r"(?<![\d.#:/=-])([45][0-7]\d)(?=[ \t:-])(?!-?\d)")
+# Local parts say things like "userunknown" themselves.
+ADDRESSES: Final = re.compile(r"[^\s<>\"'(),;:\[\]]{1,64}@[^\s<>\"'(),;:\[\]]{1,190}")
 _LONGEST: Final = 4_000
 
 # RFC 3463 and the IANA registry of enhanced codes, without their class: the subjects that say something.
@@ -120,6 +122,13 @@ def of_words(words: str, table: str) -> Reason | None:
 def _table(table: str) -> tuple[tuple[Reason, tuple[wording.Phrase, ...]], ...]:
     lists = wording.lists("phrases").items()
     return tuple((Reason(key.partition(".")[2]), phrases) for key, phrases in lists if key.startswith(f"{table}."))
+
+
+def of_refusal(said: str) -> Reason:
+    """Return why a relay refused, from its whole answer: what bounces are read by, for refusals while sending."""
+    words = ADDRESSES.sub("", said)
+    codes = ENHANCED.findall(words)
+    return of_reply(words, codes) or of_codes(words, codes) or Reason.UNDEFINED
 
 
 def of_reply(words: str, codes: Sequence[str | None]) -> Reason | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 Phrase = tuple[str, ...]
 _GAP = "…"
+_LONGEST_GAP = 60
 
 
 @cache
@@ -34,14 +35,21 @@ def folded(text: str) -> str:
 
 
 def holds(text: str, phrase: Phrase) -> bool:
-    """Tell whether a folded text has the pieces of a phrase, one after the other."""
-    at = 0
-    for piece in phrase:
-        at = text.find(piece, at)
-        if at < 0:
-            return False
-        at += len(piece)
-    return True
+    """Tell whether a folded text has the pieces of a phrase, one after the other with little between."""
+    at = text.find(phrase[0])
+    if len(phrase) == 1 or at < 0:
+        return at >= 0
+    while at >= 0:
+        end = at + len(phrase[0])
+        for piece in phrase[1:]:
+            found = text.find(piece, end, end + _LONGEST_GAP + len(piece))
+            if found < 0:
+                break
+            end = found + len(piece)
+        else:
+            return True
+        at = text.find(phrase[0], at + 1)
+    return False
 
 
 def has(name: str, key: str, text: str) -> bool:
