@@ -13,13 +13,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from outreach import place
+from outreach import intake, place
 from outreach.app import App
 from outreach.campaigns import holding_back, starting, verdicts
 from outreach.campaigns.starting import Paused, Started
 from outreach.campaigns.verdicts import Classified
 from outreach.delivery import resting
 from outreach.delivery.sending import Progress, Summary, send_due
+from outreach.inbox import keeping
 from outreach.leads import notices
 from outreach.place import Standing
 from outreach.subscriptions import asking
@@ -84,6 +85,8 @@ def run_due(app: App, *, stop: threading.Event | None = None, progress: Progress
     starts = steps.do("starting campaigns", lambda: start_due(app), Starts())
     reminders = steps.do("reminding of leads", lambda: remind_due(app), 0)
     steps.do("erasing unconfirmed sign-ups", lambda: forget_due(app), 0)
+    steps.do("erasing old answers", lambda: forget_answers(app), 0)
+    steps.do("reading what came back", lambda: read_inbox(app), None)
     sending = steps.do("sending", lambda: send(app, stop or threading.Event(), progress), Summary())
     return Done(starts, sending, reminders, tuple(steps.faults))
 
@@ -197,6 +200,21 @@ def forget_due(app: App) -> int:
     """Erase what nobody confirmed in time."""
     with app.database.writing() as session:
         return asking.forget(session, app.settings, app.now())
+
+
+def read_inbox(app: App) -> intake.Read:
+    """Take in what came back, understand it, and judge what the relay refused; nothing for a copied database."""
+    if place.standing(app.database, app.keys.instance_id) is not Standing.OURS:
+        return intake.Read(faults=[_NOT_OURS])
+    read = intake.read(app)
+    intake.follow_up(app)
+    return read
+
+
+def forget_answers(app: App) -> int:
+    """Erase the text of answers and of settled mails once it was kept long enough."""
+    with app.database.writing() as session:
+        return keeping.forget(session, app.settings.inbox, app.now())
 
 
 def wake_relay(app: App) -> None:

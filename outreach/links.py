@@ -37,6 +37,14 @@ class Purpose(StrEnum):
     PERSONAL = "personal"
     LEAD = "lead"
     BOUNCE = "bounce"
+    REPLY = "reply"
+
+
+class Asked(NamedTuple):
+    """What a Reply-To address says: which campaign, and which service if the mail showed one only; no person."""
+
+    campaign_id: int
+    service_id: int | None
 
 
 class Addressed(NamedTuple):
@@ -84,6 +92,24 @@ class Links:
             return None
         good = hmac.compare_digest(self._mac(purpose, id, address_hash), mac)
         return Addressed(id, address_hash) if good else None
+
+    def reply_token(self, campaign_id: int, service_id: int | None, bound: bytes) -> str:
+        """Return the token of a Reply-To address; `bound` tells the campaign from any other that gets its number."""
+        mac = self._mac(Purpose.REPLY, campaign_id, _about(service_id) + bound)
+        return f"{campaign_id}.{service_id or NOBODY}.{mac}"
+
+    def read_reply(self, token: str, bound: Callable[[int], bytes | None]) -> Asked | None:
+        """Return what a Reply-To address of ours says, None for any other; `bound` looks the campaign up."""
+        if not token.isascii() or token.count(".") != 2:
+            return None
+        campaign, service, mac = token.lower().split(".")
+        campaign_id, service_id = _id(campaign), _id(service)
+        if campaign_id is None or service_id is None:
+            return None
+        known = bound(campaign_id)
+        expected = self._mac(Purpose.REPLY, campaign_id, _about(service_id or None) + (known or b""))
+        good = hmac.compare_digest(expected, mac) and known is not None
+        return Asked(campaign_id, service_id or None) if good else None
 
     def _mac(self, purpose: Purpose, id: int, bound: bytes) -> str:
         digest = hmac.digest(self.key, f"{purpose}:{id}:".encode() + bound, "sha256")
@@ -133,6 +159,10 @@ class Links:
 
     def privacy(self) -> str:
         return f"{self.base}/privacy"
+
+
+def _about(service_id: int | None) -> bytes:
+    return f"{service_id or NOBODY}:".encode()
 
 
 def _id(text: str) -> int | None:

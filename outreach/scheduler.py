@@ -23,6 +23,7 @@ SEND_SECONDS = 2
 REMIND_SECONDS = 300
 JUDGE_SECONDS = 60
 FORGET_SECONDS = 3600
+INBOX_SECONDS = 60
 WATCH_SECONDS = 1.0
 
 
@@ -39,6 +40,8 @@ def running(app: App, stop: threading.Event) -> Iterator[BackgroundScheduler]:
     add_job(scheduler, "remind", REMIND_SECONDS, lambda: jobs.remind_due(app))
     add_job(scheduler, "judge", JUDGE_SECONDS, lambda: jobs.judge_hits(app))
     add_job(scheduler, "forget", FORGET_SECONDS, lambda: jobs.forget_due(app))
+    add_job(scheduler, "inbox", INBOX_SECONDS, lambda: jobs.read_inbox(app))
+    add_job(scheduler, "answers", FORGET_SECONDS, lambda: jobs.forget_answers(app))
     scheduler.start()
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(scheduler, over), name="clock-watch", daemon=True)

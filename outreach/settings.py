@@ -152,6 +152,47 @@ class RelaySettings(Section):
         return self
 
 
+class InboxSettings(Section):
+    """What comes back: bounces, complaints, automatic replies and answers. Each way in is used where it is set."""
+
+    imap_host: str = Field("", description="IMAP server of the mailbox that bounces and answers go to; empty = none")
+    imap_port: int = Field(993, ge=1, le=65535, description="993 (TLS) or 143 (STARTTLS)")
+    imap_security: Literal["none", "starttls", "tls"] = Field("tls", description="none only to this machine")
+    imap_username: str = Field("", description="Login")
+    imap_password: SecretStr = Field(SecretStr(""), description="Better in OUTREACH_INBOX__IMAP_PASSWORD")
+    imap_ca_file: str = Field("", description="Certificates to trust instead of the system's")
+    imap_folder: str = Field("INBOX", min_length=1, description="Folder that is read")
+    imap_after: Literal["keep", "delete"] = Field("keep", description="What becomes of a message that was taken in")
+    maildir: str = Field("", description="Maildir whose new mail is read; empty = none")
+    maildir_after: Literal["cur", "keep", "delete"] = Field(
+        "cur", description="Move what was taken in to cur/, leave it in new/, or delete it"
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="whsec_… (Standard Webhooks); empty = no webhook; better in the environment"
+    )
+    webhook_tolerance: int = Field(300, ge=10, le=3600, description="Seconds that a webhook's time may be off")
+    ses_certificates: str = Field("", description="File with the certificates (PEM) of Amazon SNS; empty = none taken")
+    ses_topics: list[Line] = Field([], description="ARNs of the SNS topics that are believed")
+    brevo_token: SecretStr = Field(SecretStr(""), description="Bearer token of the Brevo webhook; empty = none taken")
+    reply_domain: Line = Field("", description="Domain of antwoord+<token>@…, the Reply-To of campaigns; empty = none")
+    acknowledge: bool = Field(False, description="Tell a company once that its answer arrived (RFC 3834)")
+    soft_limit: int = Field(3, ge=2, le=20, description="Campaigns in a row that came back soft: suppressed")
+    soft_days: int = Field(365, ge=1, description="Soft bounces older than this count no more")
+    policy_domains: int = Field(5, ge=2, description="Recipient domains that turn us away: the campaign pauses")
+    policy_share: float = Field(0.02, ge=0, le=1, description="And at least this part of its mails came back so")
+    answer_days: int = Field(180, ge=1, description="Days that the text of an answer, or of a settled mail, is kept")
+    max_bytes: int = Field(1_000_000, ge=100_000, le=20_000_000, description="Of a larger message the start is kept")
+    batch: int = Field(50, ge=1, le=1000, description="Messages that are taken in at a time")
+
+    @model_validator(mode="after")
+    def _secure(self) -> InboxSettings:
+        if self.imap_security == "none" and self.imap_host not in ("", "localhost", "127.0.0.1", "::1"):
+            raise ValueError(f"{self.imap_host} is another machine: set imap_security to tls or starttls")
+        if self.imap_host and not self.imap_username:
+            raise ValueError("imap_host is set, but imap_username is not: an IMAP mailbox wants a login")
+        return self
+
+
 class SendingSettings(Section):
     office_opens: time = Field(time(9, 0), description="Start of office hours, Europe/Brussels")
     office_closes: time = Field(time(17, 0), description="End of office hours")
@@ -240,6 +281,7 @@ class Settings(Section):
     sender: SenderSettings = SenderSettings()
     mail: MailSettings = MailSettings()
     relay: RelaySettings = RelaySettings()
+    inbox: InboxSettings = InboxSettings()
     sending: SendingSettings = SendingSettings()
     frequency: FrequencySettings = FrequencySettings()
     tracking: TrackingSettings = TrackingSettings()

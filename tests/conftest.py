@@ -64,15 +64,19 @@ min_cohort = 2
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project folder with the templates and segments that the project ships."""
-    folder = tmp_path / "project"
+def make_project(folder: Path) -> Path:
+    """Make a project folder as `project` is."""
     folder.mkdir()
     (folder / "outreach.toml").write_text(SETTINGS)
     shutil.copytree(ROOT / "templates", folder / "templates")
     shutil.copytree(ROOT / "segments", folder / "segments")
     return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project folder with the templates and segments that the project ships."""
+    return make_project(tmp_path / "project")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from outreach.commands import outreach
 SILENT = {
     "outreach catalogue restore",
     "outreach catalogue withdraw",
+    "outreach inbox receive",
     "outreach contact lift",
     "outreach lead confirm",
     "outreach lead refuse",

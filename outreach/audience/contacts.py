@@ -101,8 +101,13 @@ class TopicView:
 
 @dataclass(frozen=True)
 class EventView:
+    """What happened to a mail; `klass`, `reason` and `detail` are the evidence of what came back."""
+
     kind: str
     at: datetime
+    klass: str | None = None
+    reason: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -354,10 +359,14 @@ def _deliveries(session: Session, contact_id: int) -> tuple[DeliveryView, ...]:
             delivery.reason,
             delivery.sent_at,
             delivery.status_at,
-            tuple(EventView(event.kind.value, event.at) for event in events if event.delivery_id == delivery.id),
+            tuple(_event(event) for event in events if event.delivery_id == delivery.id),
         )
         for delivery, name in rows
     )
+
+
+def _event(event: Event) -> EventView:
+    return EventView(event.kind.value, event.at, event.klass, event.reason, event.detail)
 
 
 def _events(session: Session, delivery_ids: Sequence[int]) -> list[Event]:

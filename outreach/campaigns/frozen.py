@@ -49,6 +49,7 @@ class FrozenSender:
     bounce_domain: str
     brand: str = ""
     tagline: str = ""
+    reply_domain: str = ""  # of Reply-To addresses that say campaign and service
 
     def shown(self) -> Sender:
         """Return what the mail shows of the sender."""
@@ -151,11 +152,13 @@ def sender_of(settings: Settings, spec: CampaignSpec) -> FrozenSender:
         website=sender.website or settings.site.url,
         from_name=spec.from_name or settings.from_name,
         from_address=settings.from_address,
-        reply_to=spec.reply_to or mail.reply_to,
+        # An address that the campaign names itself is where its answers shall go.
+        reply_to=spec.reply_to or ("" if settings.inbox.reply_domain else mail.reply_to),
         list_id=mail.list_id or f"outreach.{settings.mail_domain}",
         bounce_domain=mail.bounce_domain,
         brand=settings.site.name,
         tagline=settings.site.tagline,
+        reply_domain="" if spec.reply_to else settings.inbox.reply_domain,
     )
 
 

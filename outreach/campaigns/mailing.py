@@ -38,6 +38,8 @@ from outreach.settings import SenderType, Settings
 
 log = logging.getLogger(__name__)
 
+REPLIES = "antwoord"  # the local part of Reply-To addresses, before the token
+
 
 @dataclass(frozen=True)
 class Recipient:
@@ -101,6 +103,7 @@ class Mailing:
     models: Mapping[int, MailModel] = field(repr=False)
     links: Links = field(repr=False)
     attachments: tuple[Attachment, ...] = field(default=(), repr=False)
+    services: Mapping[int, int] = field(default_factory=dict, repr=False)  # of cohorts that are shown one only
     stencils: Stencils = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -138,6 +141,14 @@ class Mailing:
             return self.sender.from_address
         return f"bounces+{self.links.token(Purpose.BOUNCE, delivery_id, self.frozen)}@{self.sender.bounce_domain}"
 
+    def reply_to(self, cohort_id: int | None) -> Mailbox | None:
+        """Return where answers go: an address that says campaign, and the service if the mail shows one; no person."""
+        if not self.sender.reply_domain:
+            return Mailbox(self.sender.reply_to) if self.sender.reply_to else None
+        service_id = self.services.get(cohort_id) if cohort_id is not None else None
+        token = self.links.reply_token(self.campaign_id, service_id, self.frozen)
+        return Mailbox(f"{REPLIES}+{token}@{self.sender.reply_domain}", self.sender.from_name)
+
     def _model(self, recipient: Recipient) -> MailModel:
         if recipient.cohort_id is None or recipient.cohort_id not in self.models:
             raise NotFound(f"delivery {recipient.delivery_id}: no cohort, so no content")
@@ -151,6 +162,7 @@ class Mailing:
             date=at,
             message_id=message_id(self.campaign_id, recipient.contact_id, self.sender.domain, self.links.key),
             unsubscribe_url=unsubscribe_url,
+            reply_to=self.reply_to(recipient.cohort_id),
         )
 
 
@@ -162,14 +174,15 @@ def headers(
     date: datetime,
     message_id: str,
     unsubscribe_url: str,
+    reply_to: Mailbox | None = None,
 ) -> Headers:
-    """Return the headers of a campaign's mail."""
+    """Return the headers of a campaign's mail; without `reply_to` answers go to the sender's own address for them."""
     return Headers(
         sender=Mailbox(sender.from_address, sender.from_name),
         recipient=recipient,
         date=date,
         message_id=message_id,
-        reply_to=Mailbox(sender.reply_to) if sender.reply_to else None,
+        reply_to=reply_to or (Mailbox(sender.reply_to) if sender.reply_to else None),
         list_id=sender.list_id,
         list_name=sender.name,
         unsubscribe_url=unsubscribe_url,
@@ -183,17 +196,25 @@ def headers(
 def load(session: Session, campaign_id: int, *, settings: Settings, links: Links) -> Mailing:
     """Read the frozen copy and the cohorts of a campaign that is being sent."""
     frozen = _frozen(session, campaign_id)
-    found = session.scalars(select(Cohort).where(Cohort.campaign_id == campaign_id))
+    found = session.scalars(select(Cohort).where(Cohort.campaign_id == campaign_id)).all()
     models = {cohort.id: _model(frozen, cohort, links) for cohort in found}
+    services = {cohort.id: shown[0] for cohort in found if len(shown := _services(cohort)) == 1}
     renderer, attached = Renderer(frozen.template), attachments(frozen, links)
     at = session.scalars(select(Campaign.frozen_at).where(Campaign.id == campaign_id)).one()
-    return Mailing(campaign_id, frozen.spec, frozen.sender, _moment(at), renderer, models, links, attached)
+    moment = _moment(at)
+    return Mailing(campaign_id, frozen.spec, frozen.sender, moment, renderer, models, links, attached, services)
 
 
 def bounce_bound(session: Session, delivery_id: int) -> bytes | None:
     """Return what the bounce address of a delivery is bound to beside its number; None if there is no such row."""
     query = select(Campaign.frozen_at).join(Delivery, Delivery.campaign_id == Campaign.id)
     row = session.execute(query.where(Delivery.id == delivery_id)).one_or_none()
+    return None if row is None else _moment(row[0])
+
+
+def reply_bound(session: Session, campaign_id: int) -> bytes | None:
+    """Return what the Reply-To address of a campaign is bound to beside its number; None if there is none."""
+    row = session.execute(select(Campaign.frozen_at).where(Campaign.id == campaign_id)).one_or_none()
     return None if row is None else _moment(row[0])
 
 
@@ -305,6 +326,12 @@ def _frozen(session: Session, campaign_id: int) -> Frozen:
 def _model(frozen: Frozen, cohort: Cohort, links: Links) -> MailModel:
     content = Content.from_json(cohort.content or {"blocks": [], "links": []})
     return compose(frozen, cells_of(cohort), content, links, links.newsletter(cohort.code))
+
+
+def _services(cohort: Cohort) -> list[int]:
+    """Return the services that a cohort is shown."""
+    content = Content.from_json(cohort.content or {"blocks": [], "links": []})
+    return list({spotlight.service_id for block in content.blocks for spotlight in block.spotlights})
 
 
 def _bases(session: Session, campaign_id: int) -> frozenset[Basis]:

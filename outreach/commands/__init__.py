@@ -23,6 +23,7 @@ NOUNS = {
     "demo": "Fill a project with invented data and run the main job on it.",
     "hits": "Tell people from scanners among those who followed a link.",
     "import": "Read contacts and suppressions from files.",
+    "inbox": "What came back: bounces, complaints, automatic replies and answers.",
     "init": "Make a project folder.",
     "lead": "Add, list and import leads.",
     "register": "Take in the company register (KBO/BCE Open Data), and look companies up.",

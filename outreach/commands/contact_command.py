@@ -14,6 +14,7 @@ from outreach.audience.contacts import (
     AddressFile,
     BasisView,
     ContactCard,
+    DeliveryView,
     LeadView,
     RegisterView,
     SuppressionView,
@@ -118,8 +119,7 @@ def _print_card(card: ContactCard) -> None:
            + _agreed(row) + (f", withdrawn {day(row.withdrawn_at)}" if row.withdrawn_at else ""))
           for row in card.bases),
         *(("chose", f"{change.what}: {change.value}, {local(change.at)}, by {change.via}") for change in card.changes),
-        *(("mail", f"{row.campaign}: {row.status} {row.reason or ''} {local(row.status_at)}")
-          for row in card.deliveries),
+        *(fact for row in card.deliveries for fact in _mail(row)),
     ]  # fmt: skip
     for label, value in facts:
         if value:
@@ -133,6 +133,16 @@ def _register(looked_up: RegisterView | None) -> list[tuple[str, str | None]]:
     there = "place, sector, form and status as in" if looked_up.found else "no active legal person in"
     typed = ", ".join(f"typed {name.replace('_', ' ')} {value}" for name, value in looked_up.typed.items())
     return [("register", f"{there} {entries.NAME}, data of {looked_up.snapshot_date}"), ("lists say", typed or None)]
+
+
+def _mail(row: DeliveryView) -> list[tuple[str, str]]:
+    """Return what became of a mail, and below it what came back about it, with its evidence."""
+    back = [event for event in row.events if event.klass or event.kind == "unsubscribed"]
+    return [
+        ("mail", f"{row.campaign}: {row.status} {row.reason or ''} {local(row.status_at)}"),
+        *(("came back", " ".join(filter(None, (local(event.at), event.kind, event.klass, event.reason)))
+           + (f": {event.detail}" if event.detail else "")) for event in back),
+    ]  # fmt: skip
 
 
 def _codes(card: ContactCard) -> tuple[tuple[str | None, int], ...]:

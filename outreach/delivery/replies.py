@@ -137,9 +137,13 @@ class Reply:
 
     def __str__(self) -> str:
         """Show stage, code and words, with addresses masked: relays repeat the recipient, and this text is kept."""
-        said = " ".join(filter(None, (str(self.code or ""), _ADDRESS.sub("…@", self.words).strip())))
-        shown = "".join(mark if mark.isprintable() else " " for mark in said)
-        return f"{self.stage}: {shown}"[:500]
+        said = " ".join(filter(None, (str(self.code or ""), self.words.strip())))
+        return f"{self.stage}: {masked(said)}"[:500]
+
+
+def masked(text: str) -> str:
+    """Return what a mail system said, on one line, without the names in the addresses that it repeats."""
+    return "".join(mark if mark.isprintable() else " " for mark in _ADDRESS.sub("…@", text))
 
 
 RETRY_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (2, 5, 15, 30, 60, 120, 240))

@@ -48,6 +48,7 @@ from outreach.models.deliveries import (
     SkipReason,
     Worker,
 )
+from outreach.models.inbox import InboxMailbox, InboxMessage, InboxState, Via
 from outreach.models.leads import Channel, Collaboration, CollaborationKind, Evidence, Lead, LeadStage
 from outreach.models.placing import CompanyAlias, Placement, Proposal, ProposalState
 from outreach.models.register import ExtractType, RegisterCode, RegisterEntry, RegisterImport, RegisterName
@@ -91,6 +92,9 @@ __all__ = [
     "Hit",
     "HitKind",
     "Host",
+    "InboxMailbox",
+    "InboxMessage",
+    "InboxState",
     "Installation",
     "Lead",
     "LeadStage",
@@ -120,5 +124,6 @@ __all__ = [
     "SuppressionReason",
     "Table",
     "User",
+    "Via",
     "Worker",
 ]

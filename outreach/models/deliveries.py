@@ -52,6 +52,8 @@ class EventKind(StrEnum):
     AUTORESPONDED = "autoresponded"
     UNCERTAIN = "uncertain"
     SETTLED = "settled"
+    DELIVERED = "delivered"
+    ANSWERED = "answered"
 
 
 class Worker(Table):
@@ -132,7 +134,11 @@ class Delivery(Table):
 
 
 class Event(Table):
-    """Something that happened to a delivery."""
+    """Something that happened to a delivery.
+
+    `klass` and `reason` are words of `outreach.inbox.kinds`: what came back says them, and what the relay refused is
+    judged by the same table. Of one delivery each such thing happens once, however often it is told.
+    """
 
     __tablename__ = "event"
 
@@ -141,8 +147,30 @@ class Event(Table):
     kind: Mapped[EventKind] = mapped_column(words(EventKind, "event_kind"))
     at: Mapped[datetime]
     detail: Mapped[str] = mapped_column(Text, default="")
+    klass: Mapped[str | None] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(String(24))
+    inbox_id: Mapped[int | None] = mapped_column(ForeignKey("inbox_message.id", ondelete="SET NULL"))
 
-    __table_args__ = (Index("ix_event_delivery", "delivery_id", "kind"),)
+    __table_args__ = (
+        Index("ix_event_delivery", "delivery_id", "kind"),
+        Index(
+            "uq_event_told",
+            "delivery_id",
+            "kind",
+            "klass",
+            "reason",
+            unique=True,
+            sqlite_where=text("kind IN ('bounced', 'complained', 'autoresponded', 'delivered', 'answered')"),
+            postgresql_where=text("kind IN ('bounced', 'complained', 'autoresponded', 'delivered', 'answered')"),
+        ),
+        # What the relay refused and nobody judged yet.
+        Index(
+            "ix_event_unjudged",
+            "delivery_id",
+            sqlite_where=text("kind = 'rejected' AND klass IS NULL"),
+            postgresql_where=text("kind = 'rejected' AND klass IS NULL"),
+        ),
+    )
 
 
 class OutboxStatus(StrEnum):
