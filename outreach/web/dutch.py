@@ -229,6 +229,23 @@ SENTENCES: Mapping[str, str] = {
     "campaign '{name}' waits for a decision: {sentence}. To go on nevertheless: {rest}": (
         "campagne {name} wacht op een beslissing: {sentence}. Kies 'Aanvaard en ga door'"
     ),
+    # what a proposal for a company without number rests on, and why it can't be decided on any more
+    "name {share} alike": "naam voor {share} gelijk",
+    "same postcode": "zelfde postcode",
+    "same municipality": "zelfde gemeente",
+    "works in the province": "werkt in de provincie",
+    "same province": "zelfde provincie",
+    "another province": "andere provincie",
+    "e-mail domain fits": "e-maildomein past",
+    "same legal form": "zelfde rechtsvorm",
+    "another legal form": "andere rechtsvorm",
+    "another kind of legal form": "heel andere rechtsvorm",
+    "proposal {number} was accepted already, by {who}": "voorstel {number} werd al aanvaard door {who}",
+    "proposal {number} was rejected already, by {who}": "voorstel {number} werd al geweigerd door {who}",
+    "proposal {number}: the company has a number already, or is gone: {rest}": (
+        "voorstel {number}: het bedrijf heeft intussen een nummer, of is er niet meer"
+    ),
+    "no proposal {number} any more: {rest}": "voorstel {number} is er niet meer",
 }
 
 LONGEST = 600

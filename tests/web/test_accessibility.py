@@ -18,7 +18,9 @@ from playwright.sync_api import Page, sync_playwright
 from outreach.app import App
 from outreach.leads import receiving
 from outreach.leads.receiving import LeadForm
+from outreach.register import proposing
 from tests import world as worlds
+from tests.registry import take_in
 from tests.web.conftest import PASSWORD, World
 
 pytestmark = pytest.mark.chromium
@@ -160,6 +162,12 @@ def real_campaign(app: App, world: World) -> str:
         worlds.add_cast(session, key=app.suppression_key, now=app.now())
         worlds.add_catalogue(session, app.now())
         worlds.draft(app, session, name="ontwerp")
+        numberless = worlds.add_company(session, app.now(), name="Jansen Verpakking nv")
+        numberless.enterprise_number, numberless.municipality_nis = None, "44021"
+        names = ("Jansen Verpakking", "Jansen")
+        entries = [{"enterprise_number": f"19990001{n}0", "name": name} for n, name in enumerate(names)]
+        take_in(app, session, *({**entry, "postcode": "9000"} for entry in entries))
+        proposing.propose(session, now=app.now())
         return worlds.sending(app, session).name
 
 
@@ -175,5 +183,7 @@ def test_staff_pages_are_accessible(tab: Page, real_campaign: str) -> None:
         "/staff/campaigns/ontwerp",
         "/staff/leads",
         "/staff/new-campaign",
+        "/staff/reach",
+        "/staff/register",
     ):
         assert faults_of(tab, path) == []
