@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import URL, inspect, literal, select
 from sqlalchemy.exc import DatabaseError
 
-from outreach import __version__
+from outreach import __version__, queue_tables
 from outreach.database import Database, current_revision, latest_revision
 from outreach.errors import Refusal
 from outreach.keys import KEYS_FILE, Keys, read_keys
@@ -86,7 +86,8 @@ def _copy_sqlite(database: Database, target: Path) -> None:
 
 def _dump_postgres(database: Database, target: Path) -> None:
     arguments, environment = _postgres_arguments(database.engine.url)
-    _run(["pg_dump", "--format=custom", "--no-owner", f"--file={target}", *arguments], environment)
+    without = f"--exclude-schema={queue_tables.SCHEMA}"  # it says only what is worked on this moment
+    _run(["pg_dump", "--format=custom", "--no-owner", without, f"--file={target}", *arguments], environment)
 
 
 def _postgres_arguments(url: URL) -> tuple[list[str], dict[str, str]]:

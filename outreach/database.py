@@ -19,13 +19,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
+from outreach import queue_tables
 from outreach.errors import Refusal
 
 BUSY_SECONDS = 60
+_ALONE = 0x6F757472_75706772  # an advisory lock ("outr" + "upgr")
 APPLICATION = "outreach"  # how PostgreSQL's list of connections names us
 # With 2 MB of cached pages (the default) a count over a million contacts takes twice as long; the mapping, which is
 # shared and holds no memory of its own, saves a quarter more.
@@ -37,6 +39,23 @@ PRAGMAS = (
     "cache_size=-65536",
     "mmap_size=1073741824",
 )
+# A host that dies or is cut off says goodbye to nobody. Its transaction, with the rows that it locked, must not outlive
+# it by more than IDLE + COUNT × INTERVAL = 25 seconds, and it mustn't wait for longer itself for a server that is gone.
+_IDLE, _INTERVAL, _COUNT = 10, 5, 3
+_SILENCE_MS = 1000 * (_IDLE + _COUNT * _INTERVAL)
+SERVER_SIDE = {
+    "tcp_keepalives_idle": _IDLE,
+    "tcp_keepalives_interval": _INTERVAL,
+    "tcp_keepalives_count": _COUNT,
+    "tcp_user_timeout": _SILENCE_MS,
+}
+CLIENT_SIDE = {
+    "connect_timeout": 10,
+    "keepalives_idle": _IDLE,
+    "keepalives_interval": _INTERVAL,
+    "keepalives_count": _COUNT,
+    "tcp_user_timeout": _SILENCE_MS,
+}
 
 
 class DatabaseReplaced(Refusal):
@@ -83,10 +102,25 @@ def open_database(url: str, folder: Path, *, busy_seconds: float = BUSY_SECONDS)
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(parsed.database or "outreach.db", folder, busy_seconds), folder)
     if parsed.get_backend_name() == "postgresql":
-        url_of_driver = parsed.set(drivername="postgresql+psycopg")
-        named = {"application_name": own_name()}
-        return Database(create_engine(url_of_driver, pool_size=20, pool_pre_ping=True, connect_args=named), folder)
+        return Database(_open_postgresql(parsed), folder)
     raise Refusal(f"database.url {url!r}: only sqlite:/// and postgresql:// are known")
+
+
+def _open_postgresql(url: URL) -> Engine:
+    parameters = {"application_name": own_name(), **CLIENT_SIDE}
+    ours = {name: value for name, value in parameters.items() if name not in url.query}
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_size=20, pool_pre_ping=True, connect_args=ours
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        # By SET and not as options of the connection, which poolers refuse.
+        for name, value in SERVER_SIDE.items():
+            connection.execute(f"SET {name} = {value}")
+        connection.commit()
+
+    return engine
 
 
 def own_name() -> str:
@@ -186,7 +220,12 @@ def refuse_unknown(revision: str) -> None:
 
 
 def upgrade(database: Database) -> bool:
-    """Bring the tables up to date in one transaction; return whether anything changed."""
+    """Bring the tables up to date in one transaction, and the queue's own; return whether anything changed."""
+    changed = _migrate(database)
+    return (not database.is_sqlite and queue_tables.upgrade(database.engine)) or changed
+
+
+def _migrate(database: Database) -> bool:
     before = current_revision(database)
     if before is not None:
         refuse_unknown(before)
@@ -194,5 +233,7 @@ def upgrade(database: Database) -> bool:
         return False
     engine = database.engine.execution_options(outreach_begin="IMMEDIATE")
     with engine.begin() as connection:
+        if not database.is_sqlite:  # two hosts that start at once: the second finds it done
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
         command.upgrade(_migrations(connection), "head")
     return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,8 +19,8 @@ from outreach.app import App
 from outreach.campaigns import holding_back, starting, verdicts
 from outreach.campaigns.starting import Paused, Started
 from outreach.campaigns.verdicts import Classified
-from outreach.delivery import resting
-from outreach.delivery.sending import Progress, Summary, send_due
+from outreach.delivery import resting, sending
+from outreach.delivery.sending import Progress, Summary
 from outreach.inbox import keeping
 from outreach.leads import notices
 from outreach.place import Standing
@@ -30,6 +31,9 @@ _NOT_OURS = (
     "if it is the one that sends from now on, run `outreach db adopt`"
 )
 _NOT_JOINED = "this host isn't one of those that send from the database yet: run `outreach db join` here"
+
+# So long a host that takes its work from the queue sends of one campaign; then another may have its turn.
+SHIFT_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -87,27 +91,34 @@ def run_due(app: App, *, stop: threading.Event | None = None, progress: Progress
     steps.do("erasing unconfirmed sign-ups", lambda: forget_due(app), 0)
     steps.do("erasing old answers", lambda: forget_answers(app), 0)
     steps.do("reading what came back", lambda: read_inbox(app), None)
-    sending = steps.do("sending", lambda: send(app, stop or threading.Event(), progress), Summary())
-    return Done(starts, sending, reminders, tuple(steps.faults))
+    sent = steps.do("sending", lambda: send(app, stop or threading.Event(), progress), Summary())
+    return Done(starts, sent, reminders, tuple(steps.faults))
 
 
 def start_due(app: App) -> Starts:
     """Start the campaigns whose time has come, each in a transaction of its own."""
     steps, outcomes = _Steps(), list[Started | Paused | None]()
-    with app.database.reading() as session:
-        due = starting.due(session, app.now())
-    standing = place.standing(app.database, app.keys.instance_id) if due else Standing.OURS
-    if standing is Standing.STRANGER:
-        return Starts()  # those hosts that have joined start them
-    for campaign_id in due:
-        step = partial(_start, app, campaign_id, standing)
-        outcomes.append(steps.do(f"starting campaign {campaign_id}", step, None))
+    for campaign_id in due_campaigns(app):
+        outcomes.append(steps.do(f"starting campaign {campaign_id}", partial(start, app, campaign_id), None))
     if steps.faults:
         raise RuntimeError("; ".join(steps.faults))
     return Starts(
         sum(isinstance(outcome, Started) for outcome in outcomes),
         sum(isinstance(outcome, Paused) for outcome in outcomes),
     )
+
+
+def due_campaigns(app: App) -> list[int]:
+    """Return the campaigns whose time has come; none on a host that hasn't joined: those that have start them."""
+    with app.database.reading() as session:
+        due = starting.due(session, app.now())
+    return due if due and _standing(app) is not Standing.STRANGER else []
+
+
+def start(app: App, campaign_id: int) -> Started | Paused | None:
+    """Start a campaign that is due; None if another process did."""
+    standing = _standing(app)
+    return None if standing is Standing.STRANGER else _start(app, campaign_id, standing)
 
 
 def _start(app: App, campaign_id: int, standing: Standing) -> Started | Paused | None:
@@ -133,17 +144,14 @@ def _instance_id(app: App, standing: Standing) -> str:
     return app.keys.instance_id if standing is Standing.OURS else ""
 
 
-def send(app: App, stop: threading.Event, progress: Progress | None = None) -> Summary:
-    """Send what is due now; nothing at all from a database that was restored or copied."""
-    standing = place.standing(app.database, app.keys.instance_id)
-    if standing is Standing.STRANGER:
-        return Summary(trouble=_NOT_JOINED)
-    if standing is Standing.FOREIGN:
-        with app.database.writing() as session:
-            starting.pause_foreign(session, _instance_id(app, standing), app.now())
-        return Summary(trouble=_NOT_OURS)
+def send(
+    app: App, stop: threading.Event, progress: Progress | None = None, *, only: frozenset[int] | None = None
+) -> Summary:
+    """Send what is due now, of campaigns `only` these; nothing at all from a database that was restored or copied."""
+    if (trouble := _not_from_here(app)) is not None:
+        return Summary(trouble=trouble)
     _hold_back(app)
-    return send_due(
+    return sending.send_due(
         app.database,
         app.settings,
         app.links,
@@ -152,7 +160,74 @@ def send(app: App, stop: threading.Event, progress: Progress | None = None) -> S
         until_idle=True,
         progress=progress,
         simulated=app.simulated,
+        only=only,
     )
+
+
+def send_for_a_while(app: App, over: threading.Event, campaign_id: int | None) -> Summary:
+    """Send what is due of a campaign, and other mail before it, until nothing is or the shift is over."""
+    only = frozenset() if campaign_id is None else frozenset((campaign_id,))
+    return send(app, _Shift(SHIFT_SECONDS, over), only=only)
+
+
+class _Shift(threading.Event):
+    """Is set by itself after so many seconds, or when `over` is."""
+
+    def __init__(self, seconds: float, over: threading.Event) -> None:
+        super().__init__()
+        self._end, self._over = time.monotonic() + seconds, over
+
+    def is_set(self) -> bool:
+        return self._over.is_set() or time.monotonic() >= self._end
+
+    def wait(self, timeout: float | None = None) -> bool:
+        left = max(self._end - time.monotonic(), 0.0)
+        self._over.wait(left if timeout is None else min(timeout, left))
+        return self.is_set()
+
+
+def waiting_mail(app: App) -> list[int | None]:
+    """Return the campaigns with mail to be sent now, and None for other mail; nothing if it isn't for us to send."""
+    if _not_from_here(app) is not None:
+        return []
+    _hold_back(app)
+    with app.database.reading() as session:
+        return sending.waiting(session, app.settings, app.now())
+
+
+def is_ours(app: App) -> bool:
+    """Tell whether mail may leave from here."""
+    return _standing(app) is Standing.OURS
+
+
+def is_untidy(app: App) -> bool:
+    """Tell whether a worker died, or a campaign came to its end, and nobody has seen to it."""
+    with app.database.reading() as session:
+        return sending.is_untidy(session, app.settings)
+
+
+def tidy(app: App) -> Summary:
+    """See to what dead workers held, and to campaigns that came to their end."""
+    done = sending.tidy(app.database, app.settings, clock=app.clock)
+    if done.recovered:
+        log.warning("%s mails were on their way when another sender stopped: they are uncertain now", done.recovered)
+    return done
+
+
+def _not_from_here(app: App) -> str | None:
+    """Return why no mail may leave from here; campaigns under way in a database that isn't ours are paused."""
+    standing = _standing(app)
+    if standing is Standing.STRANGER:
+        return _NOT_JOINED
+    if standing is Standing.FOREIGN:
+        with app.database.writing() as session:
+            starting.pause_foreign(session, _instance_id(app, standing), app.now())
+        return _NOT_OURS
+    return None
+
+
+def _standing(app: App) -> Standing:
+    return place.standing(app.database, app.keys.instance_id)
 
 
 def _hold_back(app: App) -> None:

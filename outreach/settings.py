@@ -199,7 +199,7 @@ class SendingSettings(Section):
     max_lateness_minutes: int = Field(120, ge=1, description="A campaign due longer ago waits for a person")
     audience_tolerance: float = Field(0.2, ge=0, le=10, description="Audience off the approved count by more: pause")
     retry_hours: int = Field(72, ge=1, le=240, description="How long a 4xx is retried")
-    lease_seconds: int = Field(60, ge=5, le=3600, description="A worker silent for longer loses its rows")
+    lease_seconds: int = Field(45, ge=5, le=3600, description="A worker silent for longer loses its rows")
     approve_own: bool = Field(False, description="true for a team of one: who submitted may approve")
 
 

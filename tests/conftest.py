@@ -102,6 +102,12 @@ def _postgres_binaries() -> Path | None:
 
 
 @pytest.fixture(scope="session")
+def postgres_binaries() -> Path:
+    """The folder of PostgreSQL's programs, for a server that the test may stop and start."""
+    return _postgres_binaries() or lacking("PostgreSQL (Debian: postgresql)")
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL server of our own on a socket, with its durable settings; the URL lacks the database."""
     binaries = _postgres_binaries()

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "outreach"
 
 # From the ground up, as docs/architecture.md section 3 draws the house.
 FLOORS = (
-    {"errors", "formulas"},
+    {"errors", "formulas", "queue_tables"},
     {"documents", "settings", "keys", "links", "models"},
     {"database"},
     {"place", "holding"},
@@ -34,6 +34,7 @@ FLOORS = (
     {"app"},
     {"intake"},
     {"jobs", "checkup", "restoring"},
+    {"queue"},
     {"scheduler"},
     {"web"},
     {"demo"},

@@ -179,7 +179,7 @@ def take_back(session: Session, campaign_id: int, ids: Sequence[int], now: datet
 
 def recover(session: Session, mails: Mails, now: datetime) -> int:
     """Free what workers that are gone had claimed, and make `uncertain` what they were sending; return how many."""
-    gone = mails.worker_id.is_not(None) & mails.worker_id.not_in(select(Worker.id))
+    gone = _gone(mails)
     session.execute(update(mails).where(gone, _waiting(mails)).values(worker_id=None))
     statuses = _STATUSES[mails]
     # The worker's id stays: should it come back after all, it may still write the answer it got.
@@ -190,6 +190,16 @@ def recover(session: Session, mails: Mails, now: datetime) -> int:
         rows = [{"delivery_id": id, "kind": EventKind.UNCERTAIN, "at": now, "detail": words} for id in ids]
         session.execute(insert(Event), rows)
     return len(ids)
+
+
+def has_lost(session: Session) -> bool:
+    """Tell whether a worker that is gone still holds rows."""
+    held = [_gone(mails) & mails.status.in_(HOLDABLE[mails]) for mails in (Delivery, OutboxMail)]
+    return bool(session.scalar(select(or_(*(exists().where(one) for one in held)))))
+
+
+def _gone(mails: Mails) -> ColumnElement[bool]:
+    return mails.worker_id.is_not(None) & mails.worker_id.not_in(select(Worker.id))
 
 
 def _waiting(mails: Mails) -> ColumnElement[bool]:

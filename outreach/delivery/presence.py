@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, DateTime, delete, func, insert, select, text, true, update
+from sqlalchemy import ColumnElement, Connection, DateTime, delete, func, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -70,16 +70,36 @@ def present(database: Database, *, now: Callable[[], datetime], lease: timedelta
             place.draw(database, now())
 
 
-def bury_dead(session: Session, me: Presence, lease: timedelta) -> None:
-    """Delete the rows of workers that are dead: what they held belongs to nobody from then on."""
-    others = delete(Worker).where(Worker.id != me.worker_id)
+def bury_dead(session: Session, me: Presence | None, lease: timedelta) -> None:
+    """Delete the rows of workers that are dead: what they held belongs to nobody from then on.
+
+    Without a presence of its own, on PostgreSQL only, a process may ask this too: its own workers hold their locks.
+    """
+    mine = me.worker_id if me is not None else None
     if session.get_bind().dialect.name == "sqlite":
-        session.execute(others)  # we hold the file lock, so whoever held it before is gone
+        assert mine is not None
+        # We hold the file lock, so whoever held it before is gone.
+        session.execute(delete(Worker).where(Worker.id != mine))
         return
-    silent = Worker.heartbeat_at < _database_time() - lease
-    for worker_id in session.scalars(select(Worker.id).where(Worker.id != me.worker_id)).all():
-        free = session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_SPACE | worker_id)))
-        session.execute(others.where(Worker.id == worker_id, true() if free else silent))
+    for worker_id in _dead(session, mine, lease):
+        session.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def anybody_dead(session: Session, lease: timedelta) -> bool:
+    """Tell, on PostgreSQL, whether a worker died and nobody has buried it yet."""
+    return bool(_dead(session, None, lease))
+
+
+def _dead(session: Session, mine: int | None, lease: timedelta) -> list[int]:
+    """Return the workers whose lock is free, or whose heartbeat is older than the lease."""
+    others = select(Worker.id, Worker.heartbeat_at < _database_time() - lease)
+    if mine is not None:
+        others = others.where(Worker.id != mine)
+    return [worker_id for worker_id, silent in session.execute(others).all() if silent or _is_free(session, worker_id)]
+
+
+def _is_free(session: Session, worker_id: int) -> bool:
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_SPACE | worker_id))))
 
 
 @contextmanager

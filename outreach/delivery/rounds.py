@@ -69,6 +69,7 @@ class Round:
     tally: Tally
     pacer: Pace
     simulated: bool = False
+    only: frozenset[int] | None = None  # of these campaigns; None = of all
     troubled: bool = False
     trouble: str | None = None
     _halted: threading.Event = field(default_factory=threading.Event)
@@ -134,7 +135,7 @@ class Round:
         if mails := self._claim(outbox, outbox_is_due):
             return outbox, mails
         with self.database.reading() as session:
-            waiting = waiting_campaigns(session, self.now(), simulated=self.simulated)
+            waiting = waiting_campaigns(session, self.now(), simulated=self.simulated, only=self.only)
         for campaign_id in waiting[number % len(waiting) :] + waiting[: number % len(waiting)] if waiting else []:
             lane = self._campaign(campaign_id)
             if lane is not None and (mails := self._claim(lane)):
@@ -230,7 +231,9 @@ def outbox_is_due(session: Session, now: datetime) -> bool:
     return _any(session, OutboxMail.worker_id.is_(None) & claiming.due(OutboxMail, now))
 
 
-def waiting_campaigns(session: Session, now: datetime, *, simulated: bool = False) -> list[int]:
+def waiting_campaigns(
+    session: Session, now: datetime, *, simulated: bool = False, only: frozenset[int] | None = None
+) -> list[int]:
     """Return the campaigns being sent, the real or the simulated ones, that have mail which may be claimed now."""
     waits = exists().where(
         Delivery.campaign_id == Campaign.id, Delivery.worker_id.is_(None), claiming.due(Delivery, now)
@@ -238,6 +241,8 @@ def waiting_campaigns(session: Session, now: datetime, *, simulated: bool = Fals
     sending = select(Campaign.id).where(
         Campaign.status == CampaignStatus.SENDING, Campaign.simulated.is_(simulated), waits
     )
+    if only is not None:
+        sending = sending.where(Campaign.id.in_(only))
     return list(session.scalars(sending.order_by(Campaign.id)))
 
 

@@ -79,11 +79,12 @@ def send_due(
     until_idle: bool,
     progress: Progress | None = None,
     simulated: bool = False,
+    only: frozenset[int] | None = None,
 ) -> Summary:
     """Send what is due, until nothing is (`until_idle`) or until `stop` is set; mails on the wire are finished.
 
     Any number of processes may do this at once; on SQLite all but one stand by. A rest of the relay is obeyed.
-    Of campaigns only the real ones are sent, or only the simulated ones.
+    Of campaigns only the real ones are sent, or only the simulated ones; `only` these, besides other mail.
     """
     pacer = Pace(settings.relay.per_second)
     tally = Tally(None if progress is None else lambda counts: progress(_summary(counts)))
@@ -92,7 +93,7 @@ def send_due(
         before = tally.counts.copy()
         standby, trouble = False, None
         try:
-            trouble = _send_once(database, settings, links, clock, stop, tally, pacer, simulated)
+            trouble = _send_once(database, settings, links, clock, stop, tally, pacer, simulated, only)
         except AnotherSender as other:
             log.info("standing by: %s", other)
             standby = True
@@ -111,18 +112,19 @@ def _send_once(
     tally: Tally,
     pacer: Pace,
     simulated: bool,
+    only: frozenset[int] | None,
 ) -> str | None:
     """Do one round if there is anything to do; return what went wrong."""
     with database.reading() as session:
         rest = resting.find(session, settings.relay, clock())
         strays = rounds.has_strays(session)
-        waiting = rounds.waiting_campaigns(session, clock(), simulated=simulated)
+        waiting = rounds.waiting_campaigns(session, clock(), simulated=simulated, only=only)
         due = bool(waiting) or rounds.outbox_is_due(session, clock())
     trouble = f"the relay rests until {rest.until:%H:%M:%S} UTC: {rest.reply}" if rest is not None and due else None
     if strays or (due and rest is None):
         lease = timedelta(seconds=settings.sending.lease_seconds)
         with presence.present(database, now=clock, lease=lease) as me:
-            round = Round(database, settings, links, clock, stop, me, tally, pacer, simulated)
+            round = Round(database, settings, links, clock, stop, me, tally, pacer, simulated, only)
             tally.add("recovered", round.commit(lambda session: _recover(session, me, lease, clock())))
             if rest is None:
                 _carry(round)
@@ -131,7 +133,33 @@ def _send_once(
     return trouble
 
 
-def _recover(session: Session, me: Presence, lease: timedelta, now: datetime) -> int:
+def waiting(session: Session, settings: Settings, now: datetime) -> list[int | None]:
+    """Return what a sender could begin with now: campaigns, and None for other mail; nothing while the relay rests."""
+    if resting.find(session, settings.relay, now) is not None:
+        return []
+    other: list[int | None] = [None] if rounds.outbox_is_due(session, now) else []
+    return other + list(rounds.waiting_campaigns(session, now))
+
+
+def is_untidy(session: Session, settings: Settings) -> bool:
+    """Tell, on PostgreSQL, whether `tidy` would find anything to do."""
+    lease = timedelta(seconds=settings.sending.lease_seconds)
+    return presence.anybody_dead(session, lease) or claiming.has_lost(session) or bool(_complete(session))
+
+
+def tidy(database: Database, settings: Settings, *, clock: Callable[[], datetime]) -> Summary:
+    """Take over, on PostgreSQL, what dead workers held, and mark the campaigns of which nothing is left to send.
+
+    For when nobody begins to send, who would do it first.
+    """
+    tally, lease = Tally(), timedelta(seconds=settings.sending.lease_seconds)
+    with database.writing() as session:
+        tally.add("recovered", _recover(session, None, lease, clock()))
+    _finish(database, clock, tally)
+    return _summary(tally.counts)
+
+
+def _recover(session: Session, me: Presence | None, lease: timedelta, now: datetime) -> int:
     presence.bury_dead(session, me, lease)
     return claiming.recover(session, Delivery, now) + claiming.recover(session, OutboxMail, now)
 
@@ -144,14 +172,17 @@ def _carry(round: Round) -> None:
 def _finish(database: Database, clock: Callable[[], datetime], tally: Tally) -> None:
     """Mark the campaigns of which nothing is left to send."""
     with database.reading() as session:
-        unfinished = exists().where(
-            Delivery.campaign_id == Campaign.id, Delivery.status.in_(campaign_progress.UNFINISHED)
-        )
-        done = session.scalars(select(Campaign.id).where(Campaign.status == CampaignStatus.SENDING, ~unfinished)).all()
+        done = _complete(session)
     for campaign_id in done:
         with database.writing() as session:
             if campaign_progress.finish_if_done(session, campaign_id, clock()):
                 tally.add("finished")
+
+
+def _complete(session: Session) -> list[int]:
+    unfinished = exists().where(Delivery.campaign_id == Campaign.id, Delivery.status.in_(campaign_progress.UNFINISHED))
+    done = select(Campaign.id).where(Campaign.status == CampaignStatus.SENDING, ~unfinished)
+    return list(session.scalars(done))
 
 
 def _summary(counts: Counter[str], trouble: str | None = None, standby: bool = False) -> Summary:
