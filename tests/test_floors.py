@@ -27,7 +27,7 @@ FLOORS = (
     {"emails"},
     {"campaigns"},
     {"delivery"},
-    {"subscriptions"},
+    {"subscriptions", "doctor"},
     {"leads"},
     {"inbox"},
     {"reports"},

@@ -21,6 +21,7 @@ NOUNS = {
     "contact": "Find, show, suppress, erase or export a contact.",
     "db": "Upgrade, back up and restore the database with its keys.",
     "demo": "Fill a project with invented data and run the main job on it.",
+    "doctor": "Say what receivers of mail miss at a domain, and the records to add.",
     "hits": "Tell people from scanners among those who followed a link.",
     "import": "Read contacts and suppressions from files.",
     "inbox": "What came back: bounces, complaints, automatic replies and answers.",

@@ -14,6 +14,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import idna
 
@@ -79,6 +80,11 @@ class Connection:
             wanted = [self._socket] if self.traffic.writing else []
             select.select([self._socket], wanted, [], max(left, 0))
         return answers[0][1]
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """Return the relay's certificate as `ssl` tells it, empty without TLS."""
+        return dict(self._socket.getpeercert() or {}) if isinstance(self._socket, ssl.SSLSocket) else {}
 
     def fileno(self) -> int:
         return self._socket.fileno()
