@@ -8,7 +8,6 @@ from outreach.inbox.classifying import classify
 from outreach.inbox.kinds import Class, Kind
 from outreach.inbox.quoting import without_quotes
 
-
 KINDS = ("autoreply", "opt_out", "address_change", "challenge", "answer")
 
 
