@@ -26,6 +26,7 @@ SILENT = {
     "outreach user password",
     "outreach campaign export",
     "outreach contact export",
+    "outreach inbox classify",  # prints JSON lines anyway
     "outreach demo",
     "outreach segment schema",
     "outreach template preview",

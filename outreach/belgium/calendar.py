@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays
-
 BRUSSELS = ZoneInfo("Europe/Brussels")
 
 
@@ -84,4 +82,6 @@ def _with_offset(moment: datetime) -> str:
 
 @cache
 def _holidays(year: int) -> frozenset[date]:
+    import holidays  # a tenth of a second, which commands that ask for no holiday do without
+
     return frozenset(holidays.country_holidays("BE", years=year))

@@ -37,6 +37,8 @@ NOUNS = {
     "worker": "Send what is due.",
 }
 
+MODULES = {"inbox": "inbox_group"}  # the others are called after their noun
+
 
 class Nouns(click.Group):
     """A group whose commands are loaded from `outreach.commands.<noun>_command`."""
@@ -47,7 +49,7 @@ class Nouns(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in NOUNS:
             return None
-        module = importlib.import_module(f"outreach.commands.{name}_command")
+        module = importlib.import_module(f"outreach.commands.{MODULES.get(name, f'{name}_command')}")
         command: click.Command = module.command
         return command
 

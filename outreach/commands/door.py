@@ -17,17 +17,19 @@ from datetime import UTC, date, datetime, tzinfo
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from outreach.app import App, open_app, system_clock
 from outreach.belgium.calendar import BRUSSELS
 from outreach.belgium.numbers import format_enterprise_number
 from outreach.errors import Refusal
+
+if TYPE_CHECKING:
+    from outreach.app import App
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,6 +42,8 @@ class Door:
 
     @contextmanager
     def open(self, *, migrate: bool = True) -> Iterator[App]:
+        from outreach.app import open_app  # half a second that `--help` and `inbox classify` do without
+
         app = open_app(self.project, clock=_clock(), migrate=migrate)
         try:
             yield app
@@ -48,6 +52,8 @@ class Door:
 
 
 def _clock() -> Callable[[], datetime]:
+    from outreach.app import system_clock
+
     return system_clock
 
 
