@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.models import Confirmation, ConsentText, OutboxMail, PreferenceChange
+from outreach.models import Confirmation, ConsentText, InboxMessage, OutboxMail, PreferenceChange
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,23 @@ class MailView:
     status: str
     created_at: datetime
     sent_at: datetime | None
+
+
+@dataclass(frozen=True)
+class LetterView:
+    """Something that was written to us from the address; its words are None once they were erased."""
+
+    received_at: datetime
+    kind: str | None
+    subject: str | None
+    body: str | None
+
+
+def letters(session: Session, address_hash: bytes) -> tuple[LetterView, ...]:
+    rows = session.scalars(
+        select(InboxMessage).where(InboxMessage.address_hash == address_hash).order_by(InboxMessage.id)
+    )
+    return tuple(LetterView(row.received_at, row.kind, row.subject, row.body) for row in rows)
 
 
 def changes(session: Session, contact_id: int) -> tuple[ChangeView, ...]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from outreach.audience import choices
 from outreach.audience.addresses import AddressError, parse_address
-from outreach.audience.choices import ChangeView, MailView, QuestionView
+from outreach.audience.choices import ChangeView, LetterView, MailView, QuestionView
 from outreach.audience.companies import name_key
 from outreach.belgium.numbers import format_enterprise_number
 from outreach.belgium.places import PROVINCES, place_of
@@ -171,6 +171,7 @@ class AddressFile:
     suppressions: tuple[SuppressionView, ...]
     questions: tuple[QuestionView, ...] = ()
     mails: tuple[MailView, ...] = ()
+    letters: tuple[LetterView, ...] = ()
 
 
 def checked_address(text: str) -> str:
@@ -263,9 +264,10 @@ def export(session: Session, address: str, key: bytes) -> AddressFile:
     suppressions = _suppressions(session, address_hash)
     leads = _leads(session, address_hash)
     asked, mails = choices.questions(session, address_hash), choices.mails(session, address_hash)
-    if not (contacts or suppressions or leads or any(row.kind != "link" for row in asked)):
+    wrote = choices.letters(session, address_hash)
+    if not (contacts or suppressions or leads or wrote or any(row.kind != "link" for row in asked)):
         raise NotFound(f"{address}: we hold nothing about this address")
-    return AddressFile(address, contacts, leads, suppressions, asked, mails)
+    return AddressFile(address, contacts, leads, suppressions, asked, mails, wrote)
 
 
 def _company(session: Session, company: Company) -> CompanyView:

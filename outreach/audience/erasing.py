@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from outreach.audience import bulk, suppressing
 from outreach.audience.addresses import hash_within, parse_address
@@ -21,6 +21,7 @@ from outreach.models import (
     Delivery,
     DeliveryStatus,
     Event,
+    InboxMessage,
     Lead,
     LegalBasis,
     OutboxMail,
@@ -58,6 +59,7 @@ def erase(session: Session, address: str, *, key: bytes, actor: str, now: dateti
     scrub = _Scrub(address, address_hash, key)
     _scrub_deliveries(session, scrub, ids)
     bases = _scrub_bases(session, ids, now)
+    _scrub_inbox(session, scrub, ids)
     leads = _scrub_leads(session, scrub)
     mails = _scrub_outbox(session, scrub, leads, now)
     for contact in contacts:
@@ -127,6 +129,21 @@ def _scrub_bases(session: Session, ids: list[int], now: datetime) -> int:
         row.text_version = None
         row.withdrawn_at = row.withdrawn_at or now
     return len(rows)
+
+
+def _scrub_inbox(session: Session, scrub: _Scrub, ids: list[int]) -> None:
+    """Take away the words of what the person wrote to us, and of what came back about the person's mails."""
+    mine = select(Delivery.id).where(Delivery.contact_id.in_(ids))
+    # What waits for a person is not known to be about anybody yet, so its words are looked through.
+    waiting = InboxMessage.raw.is_not(None)
+    about = (InboxMessage.address_hash == scrub.address_hash) | InboxMessage.delivery_id.in_(mine)
+    for message in session.scalars(select(InboxMessage).where(about | waiting).options(undefer(InboxMessage.raw))):
+        text = (message.raw or b"").decode("utf-8", "replace") + (message.body or "")
+        own = message.address_hash == scrub.address_hash or message.delivery_id is not None
+        if own or scrub.without(text) != text:
+            message.raw = message.sender = message.address_hash = None
+            message.subject = message.body = message.new_address = None
+            message.note = scrub.without(message.note) or ""
 
 
 def _scrub_leads(session: Session, scrub: _Scrub) -> list[int]:

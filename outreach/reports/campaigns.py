@@ -31,6 +31,9 @@ from outreach.models import (
 )
 from outreach.reports.clicks import ClickRow, clicks_of, merged
 
+_CAME_BACK = (EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.ANSWERED, EventKind.UNSUBSCRIBED)
+_DELAYED = "delayed"  # the mail may still arrive: no bounce yet
+_DONE_BY_COMPANIES = ("complained", "answered", "unsubscribed", "hits", "leads")
 _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED)
 
 
@@ -53,6 +56,10 @@ class Funnel:
     waiting: int
     cancelled: int
     companies_reached: int
+    bounced_hard: int
+    bounced_soft: int
+    complained: int | None
+    answered: int | None
     unsubscribed: int | None
     hits_human: int | None
     hits_scanner: int | None
@@ -113,18 +120,18 @@ def report(session: Session, names: Sequence[str], *, min_cohort: int) -> Campai
     companies = _companies(session, ids)
     clicks = clicks_of(session, ids, min_cohort=min_cohort)
     leads = _leads(session, ids)
-    unsubscribed = _unsubscribed(session, ids)
+    back = _came_back(session, ids)
     reports, small = [], list[int]()
     for campaign in campaigns:
         own = campaign.id
-        figures = _figures(statuses[own], companies[own], unsubscribed[own], leads[own], clicks.get(own, ()))
+        figures = _figures(statuses[own], companies[own], back[own], leads[own], clicks.get(own, ()))
         few = _is_too_few(figures, min_cohort)
         small += [own] if few else []
         reports.append(_report(campaign, _withheld(figures) if few else figures))
     total = _figures(
         sum((statuses[each] for each in ids), Counter()),
         _companies_together(session, ids),
-        sum(unsubscribed[each] for each in ids),
+        sum((back[each] for each in ids), Counter()),
         sum((leads[each] for each in ids), Counter()),
         merged(row for each in ids for row in clicks.get(each, ())),
     )
@@ -141,7 +148,7 @@ def _is_too_few(figures: Figures, min_cohort: int) -> bool:
 
 
 def _withheld(figures: Figures) -> Figures:
-    derived = (each.name for each in fields(Funnel) if each.name.startswith(("unsubscribed", "hits", "leads")))
+    derived = (each.name for each in fields(Funnel) if each.name.startswith(_DONE_BY_COMPANIES))
     nothing: dict[str, Any] = dict.fromkeys(derived)
     return replace(
         figures,
@@ -205,15 +212,24 @@ def _reached() -> ColumnElement[int]:
     return func.count(Delivery.company_id.distinct()).filter(Delivery.status == DeliveryStatus.SENT)
 
 
-def _unsubscribed(session: Session, ids: list[int]) -> dict[int, int]:
-    query = (
-        select(Delivery.campaign_id, func.count(Event.delivery_id.distinct()))
+def _came_back(session: Session, ids: list[int]) -> dict[int, Counter[str]]:
+    """Return how many mails bounced (the gravest counts), were complained about, answered, or led to an opt-out."""
+    told = (
+        select(Delivery.campaign_id, Event.delivery_id, Event.kind, func.min(Event.klass))
         .join(Event, Event.delivery_id == Delivery.id)
-        .where(Delivery.campaign_id.in_(ids), Event.kind == EventKind.UNSUBSCRIBED)
-        .group_by(Delivery.campaign_id)
+        .where(
+            Delivery.campaign_id.in_(ids),
+            Event.kind.in_(_CAME_BACK),
+            func.coalesce(Event.reason, "") != _DELAYED,
+        )
+        .group_by(Delivery.campaign_id, Event.delivery_id, Event.kind)
     )
-    found = {row[0]: int(row[1]) for row in session.execute(query)}
-    return {campaign_id: found.get(campaign_id, 0) for campaign_id in ids}
+    counts: dict[int, Counter[str]] = {campaign_id: Counter() for campaign_id in ids}
+    for campaign_id, _, kind, klass in session.execute(told):
+        # In the order of the alphabet "hard" stands before "soft".
+        name = f"bounced_{'hard' if klass == 'hard' else 'soft'}" if kind is EventKind.BOUNCED else kind.value
+        counts[campaign_id][name] += 1
+    return counts
 
 
 def _leads(session: Session, ids: list[int]) -> dict[int, LeadCounts]:
@@ -232,12 +248,12 @@ def _leads(session: Session, ids: list[int]) -> dict[int, LeadCounts]:
 def _figures(
     statuses: StatusCounts,
     companies: tuple[int, int],
-    unsubscribed: int,
+    back: Counter[str],
     leads: LeadCounts,
     clicks: Sequence[ClickRow],
 ) -> Figures:
     return Figures(
-        funnel=_funnel(statuses, companies, unsubscribed, leads, clicks),
+        funnel=_funnel(statuses, companies, back, leads, clicks),
         skipped=_reasons(statuses, DeliveryStatus.SKIPPED, [reason.value for reason in SkipReason]),
         failed=_reasons(statuses, DeliveryStatus.FAILED, []),
         leads_by_evidence={
@@ -252,7 +268,7 @@ def _figures(
 def _funnel(
     statuses: StatusCounts,
     companies: tuple[int, int],
-    unsubscribed: int,
+    back: Counter[str],
     leads: LeadCounts,
     clicks: Sequence[ClickRow],
 ) -> Funnel:
@@ -278,7 +294,11 @@ def _funnel(
         waiting=sum(by_status[status] for status in _WAITING),
         cancelled=by_status[DeliveryStatus.CANCELLED],
         companies_reached=companies[1],
-        unsubscribed=unsubscribed,
+        bounced_hard=back["bounced_hard"],
+        bounced_soft=back["bounced_soft"],
+        complained=back["complained"],
+        answered=back["answered"],
+        unsubscribed=back["unsubscribed"],
         hits_human=human,
         hits_scanner=raw - human,
         hits_raw=raw,

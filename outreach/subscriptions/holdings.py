@@ -39,6 +39,10 @@ _STATUS = {
     "sending": "onderweg", "sent": "verzonden", "deferred": "uitgesteld", "rejected": "geweigerd door uw mailserver",
     "failed": "mislukt", "uncertain": "onzeker of het aankwam", "cancelled": "geannuleerd",
 }  # fmt: skip
+_CAME_BACK = {
+    "bounced": "kwam terug", "complained": "gemeld als ongewenst", "autoresponded": "automatisch beantwoord",
+    "delivered": "aangekomen", "answered": "beantwoord",
+}  # fmt: skip
 _QUESTIONS = {
     "sign_up": "inschrijving", "move": "adreswijziging", "colleague": "uitnodiging door een collega",
     "link": "persoonlijke link",
@@ -72,6 +76,7 @@ def chapters(held: AddressFile, labels: Mapping[str, str]) -> list[Chapter]:
         Chapter("Aanvragen bij bedrijven", tuple(_leads(held))),
         Chapter("Vragen die op bevestiging wachten, of dat deden", tuple(_questions(held))),
         Chapter("Andere mails", tuple(_other_mails(held))),
+        Chapter("Wat u ons schreef", tuple(_letters(held))),
     ]
     return [chapter for chapter in found if chapter.rows]
 
@@ -130,11 +135,21 @@ def _topics(card: ContactCard, labels: Mapping[str, str]) -> Iterator[tuple[str,
 def _mailed(card: ContactCard) -> Iterator[tuple[str, str]]:
     for mail in card.deliveries:
         yield mail.campaign, f"{_STATUS.get(mail.status, mail.status)}, {_moment(mail.sent_at or mail.status_at)}"
+        for event in mail.events:
+            if event.kind in _CAME_BACK:
+                detail = f": {event.detail}" if event.detail else ""
+                yield mail.campaign, f"{_CAME_BACK[event.kind]}, {_moment(event.at)}{detail}"
 
 
 def _other_mails(held: AddressFile) -> Iterator[tuple[str, str]]:
     for mail in held.mails:
         yield _moment(mail.created_at), _STATUS.get(mail.status, mail.status)
+
+
+def _letters(held: AddressFile) -> Iterator[tuple[str, str]]:
+    for letter in held.letters:
+        words = (" ".join(part.split()) for part in (letter.subject, letter.body) if part)
+        yield _moment(letter.received_at), " · ".join(words) or "de tekst is gewist"
 
 
 def _basis(row: BasisView) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from outreach.models import (
     Event,
     EventKind,
     InboxState,
+    OutboxMail,
     PauseKind,
     SuppressionReason,
 )
@@ -237,3 +238,25 @@ def test_the_address_of_an_erased_person_is_not_suppressed_anew(office: Office) 
     (card,) = office.take_in(post.bounce(mail))
     assert card.state is InboxState.UNDERSTOOD
     assert office.suppressed() == before == 1
+
+
+def test_vacation_replies_do_not_count_as_bounces(office: Office) -> None:
+    (card,) = office.take_in(post.absence(office.mail_to("ann")))
+    assert card.state is InboxState.UNDERSTOOD
+    assert office.events(EventKind.BOUNCED) == []
+    assert [event.klass for event in office.events(EventKind.AUTORESPONDED)] == ["autoreply"]
+    assert office.suppressed() == 0
+
+
+def test_asking_in_words_opts_out_and_is_acknowledged_once(office: Office) -> None:
+    mail = office.mail_to("ann")
+    words = "Dag,\n\nGelieve mij uit te schrijven van deze nieuwsbrief.\n\nAnn\n"
+    cards = office.take_in(post.answer(mail, words), post.answer(mail, words))
+    assert [card.kind for card in cards] == ["opt_out"] * 2
+    suppression = office.suppression("ann")
+    assert suppression is not None
+    assert suppression.reason is SuppressionReason.UNSUBSCRIBED
+    assert len(office.events(EventKind.UNSUBSCRIBED)) == 1
+    with office.app.database.reading() as session:
+        sent = session.query(OutboxMail).filter(OutboxMail.kind == "opt_out").all()
+    assert [mail.recipient for mail in sent] == ["ann@ann.example"]
