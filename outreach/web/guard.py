@@ -13,6 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 64 * 1024
+# Whole messages come in here: `inbox.max_bytes` of them are kept, and base64 makes them a third longer.
+MAX_MESSAGE = 4 * 1024 * 1024
+API = "/api/"
 
 # No script at all, no style inline; forms only to us; nobody frames us. Structured data is no script to CSP.
 POLICY = (
@@ -30,7 +33,7 @@ MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 )
 # The address of these pages is a secret or says who works here: robots.txt asks crawlers to stay off.
-PERSONAL = ("/u/", "/bevestig/", "/voorkeuren", "/lead/", "/l/", "/n/", "/staff")
+PERSONAL = ("/u/", "/bevestig/", "/voorkeuren", "/lead/", "/l/", "/n/", "/staff", "/api")
 # Pages and files that say nothing about anybody. All others get `no-store`, `noindex` and no compression.
 PUBLIC = frozenset(
     {
@@ -105,7 +108,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        too_long = not (declared.isascii() and declared.isdigit()) or int(declared[:18]) > MAX_BODY
+        most = MAX_MESSAGE if scope["path"].startswith(API) else MAX_BODY
+        too_long = not (declared.isascii() and declared.isdigit()) or int(declared[:18]) > most
         seen = 0
 
         async def limited() -> Message:
@@ -114,7 +118,7 @@ class Guard:
                 raise HTTPException(413)
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > MAX_BODY:
+            if seen > most:
                 raise HTTPException(413)
             return message
 

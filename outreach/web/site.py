@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
@@ -20,8 +20,9 @@ from outreach.app import App
 from outreach.database import DatabaseReplaced, open_database
 from outreach.errors import NotFound, Refusal
 from outreach.web import hit_book
+from outreach.web.api import inbox as api_inbox
 from outreach.web.door import Explained
-from outreach.web.guard import Guard, is_staff, protect
+from outreach.web.guard import API, Guard, is_staff, protect
 from outreach.web.keeping import Compressed, Conditional
 from outreach.web.limits import Limits
 from outreach.web.pages import load_pages, show
@@ -80,6 +81,7 @@ def create_site(app: App) -> FastAPI:
         site.include_router(module.router)
     for module in STAFF:
         site.include_router(module.router, prefix="/staff")
+    site.include_router(api_inbox.router, prefix="/api")
     paths = {route.path for module in PUBLIC for route in module.router.routes if isinstance(route, APIRoute)}
     site.state.pages = load_pages(app.settings, app.project, paths)
     https = app.settings.site.url.startswith("https:")
@@ -157,6 +159,8 @@ def _explain_mistakes(site: FastAPI, https: bool) -> None:
 
 def _mistake(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
     title, text = MISTAKES.get(status, MISTAKES[400 if status < 500 else 500])
+    if request.url.path.startswith(API):
+        return JSONResponse({"error": text}, status_code=status, headers=headers)
     if is_staff(request.url.path):
         return show_to(None, request, "staff/mistake.html", status=status, headers=headers, title=title, text=text)
     return _told(request, status, title, text, headers=headers)

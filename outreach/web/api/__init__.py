@@ -1,0 +1,1 @@
+"""What other programs call: each call is signed, and answered in JSON."""
