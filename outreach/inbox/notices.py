@@ -28,8 +28,10 @@ _OF_A_RECIPIENT = frozenset(
         "x-display-name",
     }
 )
+# No blank, control character or invisible mark, and nothing that encloses or separates addresses.
+_NOT_IN_ONE: Final = r"\s\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\ufeff<>\"'(),;:\[\]\\@"
 ADDRESS: Final = re.compile(
-    r"(?<![^\s<>\"'(),;:\[\]\\@])[^\s<>\"'(),;:\[\]\\@=][^\s<>\"'(),;:\[\]\\@]{0,63}@[^\s<>\"'(),;:\[\]\\@=*]{1,190}"
+    rf"(?<![^{_NOT_IN_ONE}])[^{_NOT_IN_ONE}=][^{_NOT_IN_ONE}]{{0,63}}@[^{_NOT_IN_ONE}=*]{{1,190}}"
 )
 
 
