@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching measure-bots pictures translations lock clean
+.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching bench-send measure-bots pictures translations lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
@@ -38,6 +38,10 @@ bench-public: $(VENV)/.ready-dev
 # SEEDS, ENTRIES and WANTED can be given in the environment.
 bench-matching: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/matching.py
+
+# N, RUNS and CAPTURED can be given in the environment; Debian's postfix and postgresql must be there.
+bench-send: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/send.py
 
 measure-bots: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/bots.py
