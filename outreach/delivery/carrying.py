@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 DEPTH_SQLITE, DEPTH_POSTGRESQL = 2, 4
 # So many mails go without trouble before a connection gets more than one at a time: what is taken can't be stopped.
 TRUST = 100
+# Rows claimed at a time.
+LEAST_CLAIMED, MOST_CLAIMED = 10, 200
 # The loop looks around this often even if nothing happens: for a stop, the end of a rest, its turn to send.
 LOOK_SECONDS = 0.25
 
@@ -41,10 +43,13 @@ class Carrier:
     round: Round
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     _connections: list[Connection] = field(default_factory=list)
+    _claimed: deque[tuple[Lane, Mail]] = field(default_factory=deque)
     _ready: deque[Ready] = field(default_factory=deque)  # claimed and composed
     _taken: deque[Ready] = field(default_factory=deque)  # `sending`, on no connection yet
     _answered: list[Answered] = field(default_factory=list)
     _turn: int = 0
+    _batch: int = LEAST_CLAIMED
+    _claimed_at: float = 0.0
     _delivered: int = 0  # since the last trouble
 
     def run(self) -> None:
@@ -62,7 +67,7 @@ class Carrier:
 
     def _step(self, connector: Connector) -> bool:
         """Do what can be done now, then wait for the network; False when the carrying is over."""
-        self._claim()
+        self._prepare()
         busy = bool(self._ready or self._taken)
         if busy and not self.round.over():
             connector.want(self.round.settings.relay.connections - len(self._connections))
@@ -77,17 +82,27 @@ class Carrier:
         self._wait(connector, seconds)
         return True
 
-    def _claim(self) -> None:
-        """Claim and compose more mail before the connections run out of it."""
+    def _prepare(self) -> None:
+        """Compose more mail before the connections run out of it, and claim more before there is none to compose."""
         wanted = self._depth * max(len(self._connections), 1)
         while not self.round.over() and len(self._ready) < wanted:
-            batch = self.round.next_batch(self._turn)
-            self._turn += 1
-            if batch is None:
+            if not self._claimed and not self._claim():
                 return
-            lane, mails = batch
-            for mail in mails:
-                self._compose(lane, mail)
+            self._compose(*self._claimed.popleft())
+
+    def _claim(self) -> bool:
+        """Claim about as much as goes out in a second: few enough for others to get their share, and the outbox too."""
+        now = time.monotonic()
+        seconds = max(now - self._claimed_at, 0.001)
+        self._batch = min(max(int(self._batch / seconds), LEAST_CLAIMED), 2 * self._batch, MOST_CLAIMED)
+        self._claimed_at = now
+        found = self.round.next_batch(self._turn, self._batch)
+        self._turn += 1
+        if found is None:
+            return False
+        lane, mails = found
+        self._claimed.extend((lane, mail) for mail in mails)
+        return True
 
     def _compose(self, lane: Lane, mail: Mail) -> None:
         """Compose the mail; one that can't be is failed and never marked as sent, and the others go on."""
@@ -99,7 +114,8 @@ class Carrier:
             failed = Result("failed", "render_error", f"{type(error).__name__}: {error}"[:500])
             self._close_unsent(lane, mail, failed)
             return
-        self._ready.append(Ready(lane, mail, sender, recipient, smtp.wire_form(content.message)))
+        message = content.message if content.wired else smtp.wire_form(content.message)
+        self._ready.append(Ready(lane, mail, sender, recipient, message))
 
     def _close_unsent(self, lane: Lane, mail: Mail, failed: Result) -> None:
         def close(session: Session) -> Result | None:
@@ -199,8 +215,9 @@ class Carrier:
 
     def _leave(self) -> None:
         """Write what is known, give back what was never on the wire, and close."""
+        claimed = [*((one.lane, one.mail) for one in self._ready), *self._claimed]
         try:
-            exchanging.give_back(self.round, self._answered, list(self._taken), list(self._ready))
+            exchanging.give_back(self.round, self._answered, list(self._taken), claimed)
         finally:
             for connection in list(self._connections):
                 self._drop(connection)

@@ -16,7 +16,21 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, exists, func, insert, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    String,
+    Update,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from outreach.delivery.replies import LONGEST_PAUSE, Reply, Verdict, retry_pause
@@ -30,7 +44,9 @@ from outreach.models import (
     OutboxMail,
     OutboxStatus,
     Worker,
+    given,
 )
+from outreach.models.columns import BigId
 
 Mails = type[Delivery] | type[OutboxMail]
 
@@ -84,8 +100,8 @@ def claim(
         # Two statements: PostgreSQL may run a locking subquery of an UPDATE more than once, past its LIMIT.
         ids = session.scalars(free.limit(limit - len(claimed)).with_for_update(skip_locked=True)).all()
         if ids:
-            ours = update(mails).where(mails.id.in_(ids), mails.worker_id.is_(None)).values(worker_id=worker_id)
-            claimed += session.scalars(ours.returning(mails.id)).all()
+            values = {"ids": given.as_parameter([id] for id in ids), "me": worker_id}
+            claimed += session.connection().execute(_claiming(mails, _dialect(session)), values).scalars()
         if len(claimed) == limit:
             break
     return sorted(claimed)
@@ -97,37 +113,38 @@ def release(session: Session, mails: Mails, worker_id: int, ids: Sequence[int]) 
     session.execute(free.values(worker_id=None))
 
 
-def take(session: Session, mails: Mails, worker_id: int, id: int, now: datetime) -> bool:
-    """Make a claimed row `sending`; False if it isn't ours any more, or its campaign isn't being sent."""
-    values = {"this_id": id, "me": worker_id, "now": now}
-    return session.connection().execute(_taking(mails), values).rowcount == 1
-
-
-def take_all(session: Session, mails: Mails, worker_id: int, ids: Sequence[int], now: datetime) -> set[int]:
+def take(session: Session, mails: Mails, worker_id: int, ids: Sequence[int], now: datetime) -> set[int]:
     """Make claimed rows `sending`; return those that are, since a campaign may have been paused meanwhile."""
     if not ids:
         return set()
-    values = [{"this_id": id, "me": worker_id, "now": now} for id in ids]
-    if session.connection().execute(_taking(mails), values).rowcount == len(ids):
-        return set(ids)
-    # A claimed row is never `sending`: those that are became so just now.
-    ours = (mails.id.in_(ids), mails.worker_id == worker_id, mails.status == _STATUSES[mails].SENDING)
-    return set(session.scalars(select(mails.id).where(*ours)))
+    values = {"ids": given.as_parameter([id] for id in ids), "me": worker_id, "now": now}
+    return set(session.connection().execute(_taking(mails, _dialect(session)), values).scalars())
 
 
 @cache
-def _taking(mails: Mails) -> Update:
-    ours = _ours(mails).where(_waiting(mails))
+def _claiming(mails: Mails, dialect: str) -> Update:
+    free = update(mails).where(mails.id.in_(given.ids(dialect)), mails.worker_id.is_(None))
+    return free.values(worker_id=bindparam("me")).returning(mails.id)
+
+
+@cache
+def _taking(mails: Mails, dialect: str) -> Update:
+    ours = update(mails).where(mails.id.in_(given.ids(dialect)), mails.worker_id == bindparam("me"), _waiting(mails))
     if mails is Delivery:
         live = exists().where(Campaign.id == Delivery.campaign_id, Campaign.status == CampaignStatus.SENDING)
         ours = ours.where(live)
     now = bindparam("now", type_=mails.status_at.type)
-    return ours.values(
+    taken = ours.values(
         status=_STATUSES[mails].SENDING,
         attempts=mails.attempts + 1,
         first_tried_at=func.coalesce(mails.first_tried_at, now),
         status_at=now,
     )
+    return taken.returning(mails.id)
+
+
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
 
 
 def close(session: Session, mails: Mails, worker_id: int, id: int, result: Result, now: datetime) -> bool:
@@ -144,30 +161,36 @@ def record_sent(
     session: Session, mails: Mails, worker_id: int, sent: Sequence[tuple[int, str]], now: datetime
 ) -> set[int]:
     """Write of taken rows (id, the relay's words) that they are sent; return those about which nobody else decided."""
-    connection = session.connection()
-    found = connection.execute(_still_ours(mails), {"ids": [id for id, _ in sent], "me": worker_id})
-    ours = {id for (id,) in found}
-    values = [
-        {"this_id": id, "me": worker_id, "why": None, "said": said, "later": None, "now": now}
-        for id, said in sent
-        if id in ours
-    ]
-    if values:
-        connection.execute(_writing(mails, "sent", True), values)
-    if values and mails is Delivery:
-        events = [
-            {"delivery_id": id, "kind": EventKind.SENT, "at": now, "detail": said} for id, said in sent if id in ours
-        ]
-        connection.execute(_EVENT, events)
+    connection, dialect = session.connection(), _dialect(session)
+    values = {"rows": given.as_parameter(sent), "me": worker_id, "now": now}
+    ours = set(connection.execute(_recording_sent(mails, dialect), values).scalars())
+    if ours and mails is Delivery:
+        theirs = given.as_parameter((id, said) for id, said in sent if id in ours)
+        connection.execute(_noting_sent(dialect), {"rows": theirs, "now": now})
     return ours
 
 
+_SENT = (("id", BigId), ("said", String()))
+
+
 @cache
-def _still_ours(mails: Mails) -> Select[int]:
-    words = _STATUSES[mails]
-    these = (mails.id.in_(bindparam("ids", expanding=True)), mails.worker_id == bindparam("me"))
-    open_to_us = or_(mails.status == words.SENDING, mails.status == words.UNCERTAIN)
-    return select(mails.id).where(*these, open_to_us).with_for_update()
+def _recording_sent(mails: Mails, dialect: str) -> Update:
+    words, sent = _STATUSES[mails], given.rows(dialect, _SENT)
+    now = bindparam("now", type_=mails.status_at.type)
+    ours = update(mails).where(mails.id == sent.c.id, mails.worker_id == bindparam("me"))
+    return (
+        ours.where(or_(mails.status == words.SENDING, mails.status == words.UNCERTAIN))
+        .values(**_end(words.SENT, null(), sent.c.said, null(), now), sent_at=now)
+        .returning(mails.id)
+    )
+
+
+@cache
+def _noting_sent(dialect: str) -> Insert:
+    sent = given.rows(dialect, _SENT)
+    kind = literal(EventKind.SENT, Event.kind.type)
+    columns = select(sent.c.id, kind, bindparam("now", type_=Event.at.type), sent.c.said)
+    return insert(Event).from_select(["delivery_id", "kind", "at", "detail"], columns, include_defaults=False)
 
 
 def take_back(session: Session, campaign_id: int, ids: Sequence[int], now: datetime) -> None:
@@ -232,24 +255,26 @@ def _write(
 def _writing(mails: Mails, status: str, taken: bool) -> Update:
     words = _STATUSES[mails]
     now = bindparam("now", type_=mails.status_at.type)
-    more: dict[str, Any] = {"sent_at": now} if status == "sent" else {}
+    end = _end(words(status), bindparam("why"), bindparam("said"), bindparam("later"), now)
+    if status == "sent":
+        end["sent_at"] = now
     if status == "pending":
         # It wasn't its turn to be judged: the hours of its retries start anew.
-        more["first_tried_at"] = null()
+        end["first_tried_at"] = null()
     open_to_us = or_(mails.status == words.SENDING, mails.status == words.UNCERTAIN) if taken else _waiting(mails)
-    return (
-        _ours(mails)
-        .where(open_to_us)
-        .values(
-            status=words(status),
-            reason=bindparam("why"),
-            reply=bindparam("said"),
-            retry_at=bindparam("later"),
-            worker_id=null(),
-            status_at=now,
-            **more,
-        )
-    )
+    return _ours(mails).where(open_to_us).values(**end)
+
+
+def _end(status: object, reason: object, reply: object, retry_at: object, now: object) -> dict[str, Any]:
+    """Give the columns of a row that a worker is done with."""
+    return {
+        "status": status,
+        "reason": reason,
+        "reply": reply,
+        "retry_at": retry_at,
+        "worker_id": null(),
+        "status_at": now,
+    }
 
 
 def _ours(mails: Mails) -> Update:

@@ -57,7 +57,9 @@ def exchange(round: Round, answered: Sequence[Answered], ready: Sequence[Ready])
     return round.commit(lambda session: _exchange(round, session, answered, ready))
 
 
-def give_back(round: Round, answered: Sequence[Answered], taken: Sequence[Ready], ready: Sequence[Ready]) -> None:
+def give_back(
+    round: Round, answered: Sequence[Answered], taken: Sequence[Ready], claimed: Sequence[tuple[Lane, Mail]]
+) -> None:
     """Record the last answers; let what was taken but never on the wire wait again, and free what was claimed."""
 
     def back(session: Session) -> Exchanged:
@@ -68,10 +70,10 @@ def give_back(round: Round, answered: Sequence[Answered], taken: Sequence[Ready]
         for ready_one in taken:
             waits = Result("pending")
             claiming.record(session, ready_one.lane.mails, round.worker_id, ready_one.mail.id, waits, now)
-        _release(round, session, ready)
+        _release(round, session, claimed)
         return exchanged
 
-    if answered or taken or ready:
+    if answered or taken or claimed:
         for lane, result in round.commit(back).results:
             round.count(lane, result)
 
@@ -115,9 +117,9 @@ def _take(round: Round, session: Session, group: Sequence[Ready], now: datetime,
             claiming.close(session, lane.mails, round.worker_id, one.mail.id, result, now)
             exchanged.results.append((lane, result))
     free = [one for one in group if one.mail.id not in refused]
-    taken = claiming.take_all(session, lane.mails, round.worker_id, [one.mail.id for one in free], now)
+    taken = claiming.take(session, lane.mails, round.worker_id, [one.mail.id for one in free], now)
     exchanged.taken += [one for one in free if one.mail.id in taken]
-    _release(round, session, [one for one in free if one.mail.id not in taken])
+    _release(round, session, [(lane, one.mail) for one in free if one.mail.id not in taken])
 
 
 def _record(round: Round, session: Session, one: Answered, now: datetime, exchanged: Exchanged) -> None:
@@ -136,7 +138,7 @@ def _record(round: Round, session: Session, one: Answered, now: datetime, exchan
             round.rest(session, reply)
 
 
-def _release(round: Round, session: Session, ready: Sequence[Ready]) -> None:
-    for mails in {one.lane.mails for one in ready}:
-        ids = [one.mail.id for one in ready if one.lane.mails is mails]
+def _release(round: Round, session: Session, claimed: Sequence[tuple[Lane, Mail]]) -> None:
+    for mails in {lane.mails for lane, _ in claimed}:
+        ids = [mail.id for lane, mail in claimed if lane.mails is mails]
         claiming.release(session, mails, round.worker_id, ids)

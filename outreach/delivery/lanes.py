@@ -6,12 +6,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
+from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Integer, Select, func, select
 from sqlalchemy.orm import Session
 
 from outreach.audience import eligibility
+from outreach.audience.legal_basis import ALLOWED
 from outreach.campaigns import life, mailing
 from outreach.campaigns.mailing import Mailing, Recipient
 from outreach.delivery import claiming
@@ -29,23 +31,23 @@ from outreach.models import (
     OutboxMail,
     PauseKind,
     SkipReason,
+    given,
 )
 from outreach.settings import Settings
 
 # So many refusals in a row and no mail taken: it is more likely us than all these addresses.
 REFUSED_IN_A_ROW = 20
 LEAST_REFUSED = 3
-# Rows a connection holds at a time: enough to save queries, few enough for others to get their share.
-BATCH = 20
 
 
 @dataclass(frozen=True)
 class Content:
-    """A mail as the relay gets it."""
+    """A mail as the relay gets it; `wired` says that the message is in wire form already (`smtp.wire_form`)."""
 
     sender: str
     recipient: str
     message: bytes = field(repr=False)
+    wired: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,22 +97,17 @@ class CampaignLane:
     mailing: Mailing
     settings: Settings
     now: datetime
+    dialect: str
     refused: Refused = field(default_factory=Refused)
     mails: Mails = Delivery
 
-    def claim(self, session: Session, worker_id: int, now: datetime) -> list[Mail]:
-        ids = claiming.claim(session, Delivery, worker_id, now, BATCH, Delivery.campaign_id == self.campaign_id)
-        recipients = {recipient.delivery_id: recipient for recipient in mailing.recipients(session, ids)} if ids else {}
-        # A mail that made the campaign pause comes last, also within its batch.
-        untried_first = (Delivery.retry_at.is_not(None), Delivery.id)
-        columns = (
-            Delivery.id,
-            Delivery.attempts,
-            Delivery.first_tried_at,
-            Delivery.contact_id,
-            Delivery.address_hash,
-        )
-        rows = session.execute(select(*columns).where(Delivery.id.in_(ids)).order_by(*untried_first))
+    def claim(self, session: Session, worker_id: int, now: datetime, limit: int) -> list[Mail]:
+        ids = claiming.claim(session, Delivery, worker_id, now, limit, Delivery.campaign_id == self.campaign_id)
+        if not ids:
+            return []
+        bases = ALLOWED[self.mailing.sender.type]
+        recipients = {recipient.delivery_id: recipient for recipient in mailing.recipients(session, ids, bases)}
+        rows = session.connection().execute(_claimed(self.dialect), {"ids": given.as_parameter([id] for id in ids)})
         return [Mail(Attempts(*row[:3]), row[3], row[4], recipients.get(row[0])) for row in rows]
 
     def compose(self, mail: Mail, now: datetime) -> Content:
@@ -118,7 +115,7 @@ class CampaignLane:
         if mail.recipient is None:
             raise NotFound("the contact has no address or no legal basis any more")
         message = self.mailing.message(mail.recipient, now)
-        return Content(self.mailing.envelope_from(mail.id), mail.recipient.address, message)
+        return Content(self.mailing.envelope_from(mail.id), mail.recipient.address, message, wired=True)
 
     @cached_property
     def _check(self) -> Select[int, str | None, bytes | None]:
@@ -127,7 +124,7 @@ class CampaignLane:
         settings = self.settings.model_copy(update={"sender": sender})
         policy = eligibility.policy_of(settings, self.topic, self.now, self.campaign_id)
         allowed = select(Contact.id, eligibility.refusal(policy), Contact.address_hash)
-        ours = Contact.id.in_(bindparam("contacts", expanding=True))
+        ours = Contact.id.in_(given.ids(self.dialect))
         return allowed.join(Company, Company.id == Contact.company_id).where(ours)
 
     def refusal(self, session: Session, mail: Mail) -> Result | None:
@@ -136,9 +133,10 @@ class CampaignLane:
 
     def refusals(self, session: Session, mails: Sequence[Mail]) -> dict[int, Result]:
         """Say of mails (by id) why they may not go any more; checked in the transaction that takes the rows."""
-        if session.get_bind().dialect.name == "postgresql":
+        if self.dialect == "postgresql":
             _lock_addresses(session, [mail.address_hash for mail in mails if mail.address_hash is not None])
-        rows = session.connection().execute(self._check, {"contacts": [mail.contact_id for mail in mails]})
+        contacts = given.as_parameter([mail.contact_id] for mail in mails)
+        rows = session.connection().execute(self._check, {"ids": contacts})
         found = {contact: (reason, address_hash) for contact, reason, address_hash in rows}
         refused = {}
         for mail in mails:
@@ -184,8 +182,8 @@ class OutboxLane:
     settings: Settings
     mails: Mails = OutboxMail
 
-    def claim(self, session: Session, worker_id: int, now: datetime) -> list[Mail]:
-        ids = claiming.claim(session, OutboxMail, worker_id, now, BATCH)
+    def claim(self, session: Session, worker_id: int, now: datetime, limit: int) -> list[Mail]:
+        ids = claiming.claim(session, OutboxMail, worker_id, now, limit)
         rows = session.scalars(select(OutboxMail).where(OutboxMail.id.in_(ids)).order_by(OutboxMail.id))
         sender = self.settings.from_address
         return [
@@ -236,7 +234,8 @@ def open_campaign(
         Delivery.status.not_in((DeliveryStatus.SKIPPED, DeliveryStatus.HELD_OUT, DeliveryStatus.CANCELLED)),
     )
     most = max(LEAST_REFUSED, min(REFUSED_IN_A_ROW, session.scalar(mails) or 0))
-    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now, Refused(most))
+    dialect = session.get_bind().dialect.name
+    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now, dialect, Refused(most))
 
 
 def pause_sending(session: Session, campaign_id: int, reason: str, kind: PauseKind, now: datetime) -> bool:
@@ -259,6 +258,21 @@ def _lock_addresses(session: Session, hashes: Sequence[bytes]) -> None:
 
     Two campaigns that take the same address at once would each miss the other under the frequency cap.
     """
-    for address_hash in sorted(set(hashes)):
-        halves = (int.from_bytes(address_hash[start : start + 4], signed=True) for start in (0, 4))
-        session.execute(select(func.pg_advisory_xact_lock(*halves)))
+    halves = [
+        [int.from_bytes(address_hash[start : start + 4], signed=True) for start in (0, 4)]
+        for address_hash in sorted(set(hashes))
+    ]
+    session.connection().execute(_LOCKS, {"rows": given.as_parameter(halves)}).all()
+
+
+# The rows come in the order in which they stand in the parameter.
+_TO_LOCK = given.rows("postgresql", (("high", Integer()), ("low", Integer())))
+_LOCKS = select(func.pg_advisory_xact_lock(_TO_LOCK.c.high, _TO_LOCK.c.low))
+
+
+@cache
+def _claimed(dialect: str) -> Select[*tuple[Any, ...]]:
+    columns = (Delivery.id, Delivery.attempts, Delivery.first_tried_at, Delivery.contact_id, Delivery.address_hash)
+    # A mail that made the campaign pause comes last, also within its batch.
+    untried_first = (Delivery.retry_at.is_not(None), Delivery.id)
+    return select(*columns).where(Delivery.id.in_(given.ids(dialect))).order_by(*untried_first)

@@ -127,27 +127,27 @@ class Round:
         with self._turn, self.database.writing() as session:
             return work(session)
 
-    def next_batch(self, number: int) -> tuple[Lane, list[Mail]] | None:
-        """Claim mail: the outbox first, then the campaigns in turn; None if nothing is due or a new round is better."""
+    def next_batch(self, number: int, size: int) -> tuple[Lane, list[Mail]] | None:
+        """Claim mails: the outbox first, then the campaigns in turn; None if nothing is due or a new round is better."""
         if self._fewer_since and time.monotonic() > self._fewer_since + FEWER_SECONDS:
             return None
         outbox = OutboxLane(self.settings)
-        if mails := self._claim(outbox, outbox_is_due):
+        if mails := self._claim(outbox, size, outbox_is_due):
             return outbox, mails
         with self.database.reading() as session:
             waiting = waiting_campaigns(session, self.now(), simulated=self.simulated, only=self.only)
         for campaign_id in waiting[number % len(waiting) :] + waiting[: number % len(waiting)] if waiting else []:
             lane = self._campaign(campaign_id)
-            if lane is not None and (mails := self._claim(lane)):
+            if lane is not None and (mails := self._claim(lane, size)):
                 return lane, mails
         return None
 
-    def _claim(self, lane: Lane, is_due: Callable[[Session, datetime], bool] | None = None) -> list[Mail]:
+    def _claim(self, lane: Lane, size: int, is_due: Callable[[Session, datetime], bool] | None = None) -> list[Mail]:
         if is_due is not None:
             with self.database.reading() as session:
                 if not is_due(session, self.now()):
                     return []
-        return self.commit(lambda session: lane.claim(session, self.worker_id, self.now()))
+        return self.commit(lambda session: lane.claim(session, self.worker_id, self.now(), size))
 
     def _campaign(self, campaign_id: int) -> CampaignLane | None:
         """Return the lane of a campaign; one that can't be loaded is paused with the reason, and no row is touched."""

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -101,7 +101,7 @@ class SharedHead:
     """The headers that a campaign's messages share, written once; `with_own` puts in the four that differ."""
 
     def __init__(self, headers: Headers, subject: str) -> None:
-        self._headers = headers
+        self._unsubscribe_mailto = headers.unsubscribe_mailto
         self._lines = [*_head(headers, subject), b""]
         names = [line.partition(b":")[0] for line in self._lines]
         self._places = [names.index(name) for name in (b"To", b"Date", b"Message-ID", b"List-Unsubscribe")]
@@ -113,7 +113,7 @@ class SharedHead:
             _addresses("To", Mailbox(address)),
             _date_line(int(date.timestamp())),
             _structured("Message-ID", _angled("Message-ID", message_id)),
-            _unsubscribe_line(replace(self._headers, unsubscribe_url=unsubscribe_url)),
+            _unsubscribe_line(unsubscribe_url, self._unsubscribe_mailto),
         )
         for place, line in zip(self._places, own, strict=True):
             lines[place] = line
@@ -145,7 +145,7 @@ def body_of(
 
 def message_id(campaign_id: object, contact_id: object, domain: str, key: bytes) -> str:
     """Make the Message-ID of one contact's copy: always the same, and telling nothing about the contact."""
-    digest = hmac.new(key, f"message-id:{campaign_id}:{contact_id}".encode(), hashlib.sha256).digest()
+    digest = hmac.digest(key, f"message-id:{campaign_id}:{contact_id}".encode(), "sha256")
     return f"<{base64.b32encode(digest[:20]).decode().lower()}@{ascii_domain(domain)}>"
 
 
@@ -219,7 +219,7 @@ def _list_head(headers: Headers) -> list[bytes]:
         list_id = f"<{_bare('List-Id', headers.list_id)}>"
         lines.append(_structured("List-Id", *phrase, list_id))
     if headers.unsubscribe_url or headers.unsubscribe_mailto:
-        lines.append(_unsubscribe_line(headers))
+        lines.append(_unsubscribe_line(headers.unsubscribe_url, headers.unsubscribe_mailto))
     if headers.unsubscribe_url:
         lines.append(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click")
     if headers.feedback_id:
@@ -249,10 +249,10 @@ def _attached(attachment: Attachment) -> list[bytes]:
     ]
 
 
-def _unsubscribe_line(headers: Headers) -> bytes:
-    ways = [f"<{_web_address(headers.unsubscribe_url)}>"] if headers.unsubscribe_url else []
-    if headers.unsubscribe_mailto:
-        target = headers.unsubscribe_mailto.removeprefix("mailto:")
+def _unsubscribe_line(url: str | None, mailto: str | None) -> bytes:
+    ways = [f"<{_web_address(url)}>"] if url else []
+    if mailto:
+        target = mailto.removeprefix("mailto:")
         ways.append(f"<mailto:{_bare('List-Unsubscribe', target)}>")
     return _structured("List-Unsubscribe", *(f"{way}," for way in ways[:-1]), ways[-1])
 

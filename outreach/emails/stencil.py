@@ -32,6 +32,9 @@ _ANY_CASE = re.compile(r"qzx[0-9]{4}xzq", re.IGNORECASE)
 _SLOT = re.compile(rb"\x00([0-9]{4})\x00")
 _TAG = re.compile(r"<[a-zA-Z](?:[^\"'<>]+|\"[^\"]*\"|'[^']*')*>")
 _LINE = 76
+# Of these fields many recipients have the same value.
+RECURRING = frozenset({"greeting", "first_name", "why"})
+_MOST_KNOWN = 500
 
 # What no shipped name is like, to find out whether slots give what the plain path gives.
 _PROBES = (
@@ -63,9 +66,9 @@ class Slot:
     html: bool
     in_tag: bool = False
 
-    def value(self, fields: Mapping[str, str]) -> str:
+    def value(self, raw: str) -> str:
         """Give the text that stands in this slot in the finished part."""
-        found: Any = fields[self.field]
+        found: Any = raw
         for one in self.filters:
             found = one(found)
         if not self.html:
@@ -76,27 +79,46 @@ class Slot:
         return text.replace("\\", "&#92;").encode("ascii", "xmlcharrefreplace").decode()
 
 
-@dataclass(frozen=True)
 class Stencil:
-    """One cohort's message, cut at the values that differ: `pieces[n]` stands before `slots[n]`."""
+    """One cohort's message, cut at the values that differ: `pieces[n]` stands before `slots[n]`.
 
-    slots: tuple[Slot, ...]
-    pieces: tuple[bytes, ...]
+    What it gives is in wire form: CRLF only, and no line that begins with a dot.
+    """
+
+    def __init__(self, slots: Sequence[Slot], pieces: Sequence[bytes], anew: Callable[[], None]) -> None:
+        self.pieces = tuple(pieces)
+        self._anew = anew  # called before each message: what a template may cost, each message may
+        self._different = list(dict.fromkeys(slots))  # the same value in the same way is encoded once
+        self._places = [self._different.index(slot) for slot in slots]
+        self._known: dict[tuple[int, str], bytes] = {}
 
     def message(self, head: bytes, fields: Mapping[str, str]) -> bytes | None:
         """Return a recipient's message; None if a value is missing, so that the plain path must say what is shown."""
-        found: dict[int, bytes] = {}
-        parts = [head]
-        for piece, slot in zip(self.pieces, self.slots, strict=False):
-            encoded = found.get(id(slot))
-            if encoded is None:
-                value = slot.value(fields)
-                if not value:
-                    return None
-                encoded = found[id(slot)] = _fragment(value)
-            parts += (piece, encoded)
-        parts.append(self.pieces[-1])
+        body = self.body(fields)
+        return None if body is None else head + body
+
+    def body(self, fields: Mapping[str, str]) -> bytes | None:
+        """Return all of a recipient's message that stands below its own headers."""
+        self._anew()
+        encoded = []
+        for number, slot in enumerate(self._different):
+            raw = fields[slot.field]
+            found = self._known.get((number, raw)) or self._encoded(number, slot, raw)
+            if not found:
+                return None
+            encoded.append(found)
+        parts = [self.pieces[0]]
+        for place, piece in zip(self._places, self.pieces[1:], strict=True):
+            parts += (encoded[place], piece)
         return b"".join(parts)
+
+    def _encoded(self, number: int, slot: Slot, raw: str) -> bytes:
+        value = slot.value(raw)
+        encoded = _fragment(value) if value else b""
+        # Greetings and reasons recur; addresses don't, and would only push them out.
+        if slot.field in RECURRING and len(self._known) < _MOST_KNOWN:
+            self._known[number, raw] = encoded
+        return encoded
 
 
 class Cutter:
@@ -117,10 +139,14 @@ class Cutter:
         for probe in _PROBES:
             plain, fields = self._renderer.render(model, probe), self.fields(probe)
             for part, marked, wanted in (("text", text, plain.text), ("HTML", html, plain.html)):
-                if _MARK.sub(lambda found: slots[int(found[1])].value(fields), marked) != wanted:  # noqa: B023
+                if _MARK.sub(lambda found: _shown(slots[int(found[1])], fields), marked) != wanted:  # noqa: B023
                     raise Computes(f"a personal value comes out otherwise in the {part} part")
         cut = _SLOT.split(body_of(text, html, attachments, boundary, _encoded_part))
-        return Stencil(tuple(slots[int(number)] for number in cut[1::2]), tuple(cut[::2]))
+        return Stencil([slots[int(number)] for number in cut[1::2]], cut[::2], self._anew)
+
+    def _anew(self) -> None:
+        self._html.budget.reset()
+        self._text.budget.reset()
 
     def _marked(self, model: MailModel) -> tuple[str, str]:
         """Render both parts with marks in the place of personal values."""
@@ -198,6 +224,10 @@ class _SlotEnvironment(TemplateEnvironment):
             filters.insert(0, wrap)
         self._slots.append(Slot(inner.name, tuple(filters), self.autoescape is True))
         return nodes.TemplateData(f"qzx{len(self._slots) - 1:04d}xzq")
+
+
+def _shown(slot: Slot, fields: Mapping[str, str]) -> str:
+    return slot.value(fields[slot.field])
 
 
 def _filtered(function: Callable[..., Any], arguments: Sequence[Any], value: Any) -> Any:

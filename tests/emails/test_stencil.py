@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from outreach.delivery.smtp import wire_form
 from outreach.emails import templates
 from outreach.emails.assembly import Attachment, Headers, assemble, head_of
 from outreach.emails.model import MailModel, MergeFields
@@ -119,3 +120,24 @@ def test_a_template_that_computes_with_a_personal_value_keeps_to_the_plain_path(
 def test_a_missing_value_is_left_to_the_plain_path(monthly: TemplateSource, model: MailModel, ann: MergeFields) -> None:
     cutter = Cutter(monthly)
     assert cutter.cut(model, "c").message(b"", cutter.fields(replace(ann, greeting=""))) is None
+
+
+def test_what_a_template_may_cost_is_counted_for_each_message_anew(
+    monthly: TemplateSource, model: MailModel, ann: MergeFields
+) -> None:
+    cutter = Cutter(monthly)
+    stencil = cutter.cut(model, "c")
+    for number in range(12_000):
+        fields = replace(ann, unsubscribe_url=f"{ann.unsubscribe_url}{number}")
+        assert stencil.message(b"", cutter.fields(fields)) is not None
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_what_we_assemble_needs_nothing_more_to_go_on_the_wire(
+    folder: Path, name: str, model: MailModel, headers: Headers, ann: MergeFields
+) -> None:
+    dotted = replace(ann, greeting="." * 90, why=".a\n." + "w" * 75 + ".x")
+    for fields in (ann, dotted):
+        fast, plain = both_ways(templates.load(folder, name), model, headers, fields, ICS)
+        assert fast is not None
+        assert (wire_form(fast), wire_form(plain)) == (fast, plain)
