@@ -28,12 +28,14 @@ class Authority:
         return context
 
 
-def make_authority(folder: Path, *, host: str | None = None, expired: bool = False) -> Authority:
-    """Make an authority whose server is 127.0.0.1, or `host` instead."""
+def make_authority(
+    folder: Path, *, host: str | None = None, address: str = "127.0.0.1", expired: bool = False
+) -> Authority:
+    """Make an authority whose server is at `address`, or is `host` instead."""
     folder.mkdir(parents=True)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host or "127.0.0.1")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host or address)])
     now = datetime.now(UTC)
     start, end = now - timedelta(days=30), now + timedelta(days=-1 if expired else 30)
 
@@ -46,7 +48,7 @@ def make_authority(folder: Path, *, host: str | None = None, expired: bool = Fal
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
     ca = builder(issuer, ca_key.public_key()).add_extension(own, critical=True)
     ca = ca.add_extension(identifier, critical=False).add_extension(usage, critical=True)
-    names: list[x509.GeneralName] = [x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names: list[x509.GeneralName] = [x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address(address))]
     server = builder(subject, key.public_key()).add_extension(x509.SubjectAlternativeName(names), critical=False)
     issued_by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     server = server.add_extension(issued_by, critical=False)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
+import namespaces
 import postoffice
 import pytest
 from hypothesis import settings
@@ -177,6 +178,13 @@ def dovecot_installed() -> None:
     """Ask for a Dovecot that `postoffice.running_dovecot` can run."""
     if not postoffice.can_run(postoffice.DOVECOT_PARTS):
         lacking("Dovecot (Debian: dovecot-imapd), or the right to start it,")
+
+
+@pytest.fixture(scope="session")
+def namespaces_allowed() -> None:
+    """Ask for hosts as `namespaces.hosts` makes them."""
+    if not namespaces.can_make():
+        lacking("ip (Debian: iproute2), or the right to make network namespaces,")
 
 
 @pytest.fixture(autouse=True)

@@ -67,13 +67,15 @@ class Relay:
     ehlo: tuple[str, ...] = ("SIZE 10000000", "8BITMIME")
     delay: float = 0.0
     received: list[Received] = field(default_factory=list)
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
+    tls: ssl.SSLContext | None = None  # TLS from the start
     connections: int = 0
     log: list[str] = field(default_factory=list)
     _stopped: bool = False
 
     def __enter__(self) -> Relay:
-        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self._listener = socket.create_server((self.host, self.port), backlog=64)
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -96,8 +98,9 @@ class Relay:
             talk = Talk(self.connections)
             threading.Thread(target=self._talk, args=(connection, talk), daemon=True).start()
 
-    def _talk(self, connection: socket.socket, talk: Talk) -> None:
-        with connection, suppress(Drop, OSError):
+    def _talk(self, plain: socket.socket, talk: Talk) -> None:
+        with plain, suppress(Drop, OSError):
+            connection = self.tls.wrap_socket(plain, server_side=True) if self.tls else plain
             reader = connection.makefile("rb")
             say = lambda text: connection.sendall(text.encode() + b"\r\n")  # noqa: E731
             say(self.answer("connect", talk) or "220 relay.test ESMTP")

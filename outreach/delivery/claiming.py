@@ -33,6 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from outreach.campaigns import life
 from outreach.delivery.replies import LONGEST_PAUSE, Reply, Verdict, retry_pause
 from outreach.models import (
     Campaign,
@@ -154,7 +155,26 @@ def close(session: Session, mails: Mails, worker_id: int, id: int, result: Resul
 
 def record(session: Session, mails: Mails, worker_id: int, id: int, result: Result, now: datetime) -> bool:
     """Write what became of a taken row; False if others decided about it meanwhile."""
-    return _write(session, mails, id, worker_id, result, now, taken=True)
+    if mails is OutboxMail or result.status not in ("pending", "deferred"):
+        return _write(session, mails, id, worker_id, result, now, taken=True)
+    # Locked first: who finishes or cancels the campaign either sees this row waiting, or is seen here.
+    query = select(Campaign).join(Delivery, Delivery.campaign_id == Campaign.id).where(Delivery.id == id)
+    campaign = session.scalars(query.with_for_update(of=Campaign).execution_options(populate_existing=True)).one()
+    written = _write(session, mails, id, worker_id, result, now, taken=True)
+    if written:
+        _go_on(session, campaign, now)
+    return written
+
+
+def _go_on(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Let a campaign know that a row of it waits again, though it may have come to its end without that row."""
+    if campaign.status is CampaignStatus.CANCELLED:
+        life.stop_waiting(session, campaign.id, now)
+    elif campaign.status is CampaignStatus.SENT:
+        campaign.status, campaign.finished_at = CampaignStatus.SENDING, None
+        why = "a sender that was taken for dead came back with mails that never went out"
+        life.record(session, campaign, "sender", now, "reopened", why)
+        session.flush()
 
 
 def record_sent(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text
+from delivery.conftest import make_campaign
+from sqlalchemy import insert, select, text, update
 
 from outreach.app import App
-from outreach.delivery import presence
+from outreach.campaigns import life, progress
+from outreach.delivery import claiming, presence
+from outreach.delivery.claiming import Result
 from outreach.delivery.presence import AnotherSender, bury_dead, present
-from outreach.models import Worker
+from outreach.models import Campaign, CampaignStatus, Delivery, Worker
 
 LEASE = timedelta(seconds=60)
 
@@ -94,3 +98,35 @@ def test_a_worker_whose_row_is_gone_learns_that_it_was_given_up(both: App) -> No
         with both.database.writing() as session:
             session.delete(session.get_one(Worker, me.worker_id))
         assert me.lost.wait(5)
+
+
+def test_a_mail_that_a_worker_given_up_for_dead_brings_back_opens_the_finished_campaign_again(
+    both: App, clock: Any
+) -> None:
+    campaign = make_campaign(both, clock, crowd=2)
+    waiting = select(Delivery.id).where(Delivery.status == "pending").order_by(Delivery.id)
+    with both.database.writing() as session:
+        first, second, *others = session.scalars(waiting)
+        mine = update(Delivery).where(Delivery.id.in_((first, second))).values(status="uncertain", worker_id=7)
+        session.execute(mine)
+        session.execute(update(Delivery).where(Delivery.id.in_(others)).values(status="sent"))
+        assert progress.finish_if_done(session, campaign.id, both.now())
+    with both.database.writing() as session:
+        assert claiming.record(session, Delivery, 7, first, Result("sent"), both.now())
+        assert session.scalars(select(Campaign.status)).one() is CampaignStatus.SENT
+        assert claiming.record(session, Delivery, 7, second, Result("pending"), both.now())
+    with both.database.writing() as session:
+        assert session.execute(select(Campaign.status, Campaign.finished_at)).one() == (CampaignStatus.SENDING, None)
+        assert list(session.scalars(waiting)) == [second]
+        assert not progress.finish_if_done(session, campaign.id, both.now())
+
+
+def test_a_mail_brought_back_to_a_cancelled_campaign_is_cancelled(both: App, clock: Any) -> None:
+    campaign = make_campaign(both, clock, crowd=0)
+    with both.database.writing() as session:
+        only = session.scalars(select(Delivery.id).where(Delivery.status == "pending")).one()
+        session.execute(update(Delivery).where(Delivery.id == only).values(status="sending", worker_id=7))
+        life.cancel(session, session.get_one(Campaign, campaign.id), by="ann", now=both.now())
+        assert claiming.record(session, Delivery, 7, only, Result("pending"), both.now())
+    with both.database.reading() as session:
+        assert session.scalars(select(Delivery.status).where(Delivery.id == only)).one() == "cancelled"
