@@ -10,6 +10,7 @@ import csv
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "activity": ("EntityNumber", "ActivityGroup", "NaceVersion", "NaceCode", "Classification"),
 }  # fmt: skip
 KEYS = {"enterprise": "EnterpriseNumber", "establishment": "EstablishmentNumber"}  # of the others: EntityNumber
-_META = ("SnapshotDate", "ExtractTimestamp", "ExtractType", "ExtractNumber", "Version")
+_META = ("SnapshotDate", "ExtractType", "ExtractNumber")
 _AGAIN = "download the extract again, whole"
 _BLOCK = 1 << 20
 
@@ -68,7 +69,7 @@ class Extract:
 def opened(path: Path, scratch: Path, unpacked: Advance = lambda _: None) -> Iterator[Extract]:
     """Open a zip or folder and check it; a zip is unpacked into `scratch`, and gone from there at the end."""
     if path.is_dir():
-        yield _checked(path, {file.name.lower(): file for file in path.iterdir() if file.is_file()})
+        yield _checked(path, {file.name.lower(): file for file in _within(path).iterdir() if file.is_file()})
         return
     if not path.exists():
         raise Refusal(
@@ -84,27 +85,40 @@ def opened(path: Path, scratch: Path, unpacked: Advance = lambda _: None) -> Ite
 def readable_size(path: Path) -> int:
     """Return how many bytes an import will go through, unpacking included; for a progress bar."""
     if path.is_dir():
-        return sum(file.stat().st_size for file in path.iterdir() if _wanted(file.name))
+        return sum(file.stat().st_size for file in _within(path).iterdir() if _wanted(file.name))
     if not path.is_file():
         return 0
     with _zip(path) as archive:
         return 2 * sum(member.file_size for member in archive.infolist() if _wanted(member.filename))
 
 
+def _within(folder: Path) -> Path:
+    """Return the folder that holds the files: where a zip was unpacked, they may be one folder deeper."""
+    if any(file.name.lower() == "meta.csv" for file in folder.iterdir()):
+        return folder
+    deeper = [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith((".", "__MACOSX"))]
+    return deeper[0] if len(deeper) == 1 else folder
+
+
 def _unpack(path: Path, folder: Path, unpacked: Advance) -> dict[str, Path]:
-    files = {}
+    files: dict[str, Path] = {}
     with _zip(path) as archive:
         for member in archive.infolist():
-            name = PurePosixPath(member.filename).name.lower()
+            name = _name(member.filename)
             if not _wanted(member.filename):
                 continue
+            if name in files:
+                raise Refusal(f"{path}: {name} is in it more than once; give the zip of one extract")
             files[name] = folder / name
             try:
                 with archive.open(member) as source, files[name].open("wb") as target:
                     while block := source.read(_BLOCK):
                         target.write(block)
                         unpacked(len(block))
-            except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            except (NotImplementedError, RuntimeError) as error:  # Deflate64 of a Windows zip, or a password
+                way = "unpack it with another program and give the folder"
+                raise Refusal(f"{path}: {name} cannot be unpacked here ({error}); {way}") from error
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
                 raise Refusal(f"{path}: {name} is damaged ({error}); {_AGAIN}") from error
             except OSError as error:
                 raise Refusal(f"{path}: {name} cannot be unpacked into {folder.parent} ({error.strerror})") from error
@@ -118,8 +132,13 @@ def _zip(path: Path) -> zipfile.ZipFile:
         raise Refusal(f"{path}: not a zip that can be read ({error}); {_AGAIN}") from error
 
 
+def _name(member: str) -> str:
+    """Return the name of a file in a zip; some programs of Windows write its folder with backslashes."""
+    return PurePosixPath(member.replace("\\", "/")).name.lower()
+
+
 def _wanted(member: str) -> bool:
-    name = PurePosixPath(member).name.lower()
+    name = _name(member)
     return name.endswith(".csv") and name.split(".")[0].split("_")[0] in {"meta", *COLUMNS}
 
 
@@ -140,7 +159,15 @@ def _checked(path: Path, files: Mapping[str, Path]) -> Extract:
     ]
     if faults:
         raise Refusal("\n".join(f"{path}: {fault}; {_AGAIN}" for fault in faults))
-    return Extract(path, type, _number(path, meta), _day(path, meta), meta["ExtractTimestamp"], meta["Version"], parts)
+    return Extract(
+        path,
+        type,
+        _number(path, meta),
+        _day(path, meta),
+        meta.get("ExtractTimestamp", ""),
+        meta.get("Version", ""),
+        parts,
+    )
 
 
 def _expected(type: ExtractType) -> dict[str, tuple[str, ...]]:
@@ -184,7 +211,7 @@ def _number(path: Path, meta: Mapping[str, str]) -> int:
 
 def _day(path: Path, meta: Mapping[str, str]) -> date:
     text = meta["SnapshotDate"]
-    for form in ("%d-%m-%Y", "%Y-%m-%d"):
+    for form in ("%d-%m-%Y", "%Y-%m-%d", "%d/%m/%Y"):
         try:
             return datetime.strptime(text, form).date()
         except ValueError:

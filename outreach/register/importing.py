@@ -33,6 +33,9 @@ from outreach.register.extracts import Extract
 _LOCK = "import.lock"
 # Any number that no other part of the program uses for an advisory lock.
 _IMPORTERS = 7_403_202
+# An update that touches more enterprises is composed whole and swapped in, as a Full extract is: a new edition of the
+# classification touched nearly all of them, and a million rows don't fit in memory.
+_ONE_BY_ONE = 50_000
 
 _CODE: Table = RegisterCode.__table__  # type: ignore[assignment]
 
@@ -132,23 +135,12 @@ def _full(work: _Work) -> Imported:
             with work.stage(f"read {name}", size[name]):
                 mass.load(connection, extract, name)
         with work.stage("compose"):
-            composing.scope(connection)
-            composing.compose(connection)
-            connection.execute("CREATE TEMP TABLE composed AS FROM entry")
+            _compose(connection)
             found = finding.of_full(connection, extract)
             count = _count(connection, "composed")
         if count == 0:
             raise Refusal(f"{extract.path}: no active legal person in enterprise.csv; download the extract again")
-        with work.stage("write entries"):
-            staging.make(work.database)
-            staging.fill(work.database, connection, "FROM composed", RegisterEntry.__tablename__, work.folder)
-        with work.stage("index names"):
-            connection.execute(
-                "CREATE TEMP VIEW entry_name AS SELECT enterprise_number::BIGINT AS number, name FROM composed"
-            )
-            naming.compose_words(connection)
-            staging.fill(work.database, connection, "SELECT rank, words FROM name_row", "register_name", work.folder)
-            staging.index_names(work.database)
+        _write_beside(work, connection)
         with work.stage("store"):
             connection.execute("CHECKPOINT")
     with work.stage("swap"):
@@ -168,12 +160,12 @@ def _update(work: _Work) -> Imported:
         with work.stage("apply", work.extract.size), mass.refusing("the update"):
             updating.apply(connection, work.extract)
         with work.stage("compose"):
-            composing.scope(connection, "touched")
-            composing.compose(connection)
-            connection.execute("CREATE TEMP TABLE composed AS FROM entry")
-            connection.execute(
-                "CREATE TEMP VIEW entry_name AS SELECT enterprise_number::BIGINT AS number, name FROM composed"
-            )
+            count = _count(connection, "touched")
+            many = count > _ONE_BY_ONE
+            _compose(connection, None if many else "touched")
+        if many:
+            _write_beside(work, connection)
+        else:
             naming.compose_words(connection)
             touched = [f"{number:010d}" for (number,) in connection.execute("FROM touched").fetchall()]
             rows = connection.execute("FROM composed").fetchall()
@@ -183,11 +175,33 @@ def _update(work: _Work) -> Imported:
     with work.stage("swap"):
         mass.make_durable(file)
         with work.database.writing() as session:
-            replacing.replace(session, touched, rows, names)
-            count = session.scalar(select(func.count()).select_from(RegisterEntry)) or 0
+            if many:
+                staging.swap(session)
+            else:
+                replacing.replace(session, touched, rows, names)
+            entries_now = session.scalar(select(func.count()).select_from(RegisterEntry)) or 0
             found = {**work.held.findings, "updates": work.held.findings.get("updates", 0) + 1}
-            _record(session, work, file, count, found)
-    return _imported(work, count, len(touched), found)
+            _record(session, work, file, entries_now, found)
+    return _imported(work, entries_now, count, found)
+
+
+def _compose(connection: mass.Connection, touched: str | None = None) -> None:
+    """Make the table `composed` and the view `entry_name`, of everybody or of the enterprises in a table."""
+    composing.scope(connection, touched)
+    composing.compose(connection)
+    connection.execute("CREATE TEMP TABLE composed AS FROM entry")
+    connection.execute("CREATE TEMP VIEW entry_name AS SELECT enterprise_number::BIGINT AS number, name FROM composed")
+
+
+def _write_beside(work: _Work, connection: mass.Connection) -> None:
+    """Write what was composed, and its index of names, into tables beside the ones in use."""
+    with work.stage("write entries"):
+        staging.make(work.database)
+        staging.fill(work.database, connection, "FROM composed", RegisterEntry.__tablename__, work.folder)
+    with work.stage("index names"):
+        naming.compose_words(connection)
+        staging.fill(work.database, connection, "SELECT rank, words FROM name_row", "register_name", work.folder)
+        staging.index_names(work.database)
 
 
 def _new_mass(work: _Work) -> Path:

@@ -133,21 +133,27 @@ def _ten_digits(column: str) -> str:
 # Line breaks, tabs and spaces without end become one space; nothing but a name is left of a name.
 _CLEAN = r"""CASE WHEN regexp_matches(Denomination, '[\x00-\x1f\x7f]|  |^ | $')
     THEN trim(regexp_replace(Denomination, '[\x00-\x20\x7f]+', ' ', 'g')) ELSE Denomination END"""
-_DAY = "coalesce(try_strptime({0}, '%d-%m-%Y'), try_strptime({0}, '%Y-%m-%d'))::DATE"
+# A day before the year 1000 is none: SQL and Python can't hold the year 0, and no company is that old.
+_DAY = (
+    "nullif(greatest(coalesce(try_strptime({0}, '%d-%m-%Y'), try_strptime({0}, '%Y-%m-%d'))::DATE, DATE '1000-01-01'), "
+    "DATE '1000-01-01')"
+)
+# Empty for an address in Belgium, says the register's own description; whoever writes it all the same means Belgium.
+_COUNTRY = "coalesce(nullif(CountryNL, 'België'), nullif(CountryFR, 'Belgique'))"
 
 
 def _ranks(codes: tuple[str, ...]) -> str:
     return " ".join(f"WHEN '{code}' THEN {rank}" for rank, code in enumerate(codes))
 
 
-_SCALE = " ".join(f"WHEN {length} THEN {8 * 10 ** (7 - length)}" for length in (5, 7, 4, 3, 2))
+_SCALE = " ".join(f"WHEN {length} THEN {8 * 10 ** (7 - length)}" for length in (5, 7, 4, 6, 3, 2))
 # What stands in a row, by table, beside its key.
 _ROWS = {
     "enterprise": f"""JuridicalSituation AS situation, JuridicalForm AS form, JuridicalFormCAC AS form_cac,
         {_DAY.format("StartDate")} AS started""",
     "establishment": f"{number_of('EnterpriseNumber')} AS enterprise",
     "denomination": f"Language AS language, TypeOfDenomination AS type, left({_CLEAN}, 320) AS name",
-    "address": f"""TypeOfAddress AS type, coalesce(CountryNL, CountryFR) AS country, trim(Zipcode) AS zip,
+    "address": f"""TypeOfAddress AS type, {_COUNTRY} AS country, trim(Zipcode) AS zip,
         coalesce(MunicipalityNL, MunicipalityFR) AS municipality,
         md5_number_lower(concat_ws('|', trim(Zipcode), lower(coalesce(StreetNL, StreetFR)), HouseNumber)) AS spot,
         {_DAY.format("DateStrikingOff")} AS struck""",
