@@ -128,7 +128,7 @@ class Round:
             return work(session)
 
     def next_batch(self, number: int, size: int) -> tuple[Lane, list[Mail]] | None:
-        """Claim mails: the outbox first, then the campaigns in turn; None if nothing is due or a new round is better."""
+        """Claim mails: the outbox first, then the campaigns in turn; None if nothing is due or a new round better."""
         if self._fewer_since and time.monotonic() > self._fewer_since + FEWER_SECONDS:
             return None
         outbox = OutboxLane(self.settings)
