@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching bench-send measure-bots pictures translations lock clean
+.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching bench-send bench-inbox measure-inbox measure-bots pictures translations lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
@@ -42,6 +42,13 @@ bench-matching: $(VENV)/.ready-dev
 # N, RUNS and CAPTURED can be given in the environment; Debian's postfix and postgresql must be there.
 bench-send: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/send.py
+
+# MESSAGES (or N) can be given in the environment.
+bench-inbox: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/inbox.py
+
+measure-inbox: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/inbox_accuracy.py
 
 measure-bots: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/bots.py

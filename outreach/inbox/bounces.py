@@ -102,7 +102,8 @@ def receipts(message: Message) -> tuple[Finding, ...]:
 
 def told(message: Message, notice: prose.Notice) -> tuple[Finding, ...] | None:
     """Return what a notice in prose says; None if this is no notice."""
-    failed = addresses_in(every(message.head, "x-failed-recipients"))
+    told_by_field = "x-failed-recipients" in message.fields
+    failed = addresses_in(every(message.head, "x-failed-recipients")) if told_by_field else []
     if not failed and not _is_notice(message, notice):
         return None
     returned = heads.returned(message, notice.returned)
@@ -131,9 +132,14 @@ def _is_notice(message: Message, notice: prose.Notice) -> bool:
     signs += 2 if wording.has("signs", "undelivered", wording.folded(words_of(fields.get("subject", "")))) else 0
     signs += 1 if path in ("<>", "") else 0
     signs += 1 if wording.has("signs", "undelivered", wording.folded(notice.text)) else 0
-    signs += 1 if reasons.CODE.search(notice.text) or reasons.ENHANCED.search(notice.text) else 0
+    signs += 1 if names_a_reply(notice) else 0
     signs += 1 if notice.returned or message.returned else 0
     return signs >= 3
+
+
+def names_a_reply(notice: prose.Notice) -> bool:
+    """Tell whether a text has the code of an SMTP reply."""
+    return bool(reasons.CODE.search(notice.text) or reasons.ENHANCED.search(notice.text))
 
 
 def is_machine(sender: str) -> bool:

@@ -47,6 +47,8 @@ def not_the_recipients(message: Message, heads: list[Fields]) -> frozenset[str]:
 
 def tokens(message: Message) -> tuple[str, ...]:
     """Return what stands after the plus in the addresses that this was sent to."""
+    if _TOKEN.search(message.head) is None:
+        return ()
     values = [value for name in _ADDRESSED for value in every(message.head, name)]
     return tuple(dict.fromkeys(found[1] for value in values for found in _TOKEN.finditer(value)))[:MOST]
 

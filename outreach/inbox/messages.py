@@ -26,7 +26,6 @@ _BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]{1,200})|([^\s;"]{1,200}))', re
 _CHARSET = re.compile(r"charset\*?\s*=\s*(?:\"([^\"]{1,60})|([^\s;\"]{1,60}))", re.IGNORECASE)
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\s]{0,2000})\?=")
 _BETWEEN_WORDS = re.compile(r"(?<=\?=)\s+(?==\?)")
-_FOLD = re.compile(r"\n[ \t]+")
 _MARKUP = re.compile(r"<[^<>]*>")
 _BREAKS = re.compile(r"<(?:br|p|/p|div|/div|tr|li|h\d)\b[^<>]*>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script|head)\b[^<>]*>", re.IGNORECASE)
@@ -104,7 +103,7 @@ def fields_of(head: str) -> Fields:
     """Return the first field of each name; a line that is no field is passed over."""
     found: Fields = {}
     last = ""
-    for line in _FOLD.sub(" ", head).split("\n", MOST_FIELDS)[:MOST_FIELDS]:
+    for line in unfolded(head).split("\n", MOST_FIELDS)[:MOST_FIELDS]:
         name, colon, value = line.partition(":")
         if colon and name and " " not in name:
             last = name.lower()
@@ -114,10 +113,15 @@ def fields_of(head: str) -> Fields:
     return found
 
 
+def unfolded(head: str) -> str:
+    """Put a field that goes on in the next lines into one."""
+    return head.replace("\n ", " ").replace("\n\t", " ")
+
+
 def every(head: str, name: str) -> list[str]:
     """Return all fields of one name, in their order."""
     wanted = name.lower() + ":"
-    lines = _FOLD.sub(" ", head).split("\n", MOST_FIELDS)[:MOST_FIELDS]
+    lines = unfolded(head).split("\n", MOST_FIELDS)[:MOST_FIELDS]
     return [line[len(wanted) :].strip() for line in lines if line[: len(wanted)].lower() == wanted]
 
 

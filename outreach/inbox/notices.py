@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from outreach.inbox.messages import Fields
+from outreach.inbox.messages import Fields, unfolded
 
 MOST_RECIPIENTS: Final = 500
-_FOLD = re.compile(r"\n[ \t]+")
 _BLANK = re.compile(r"\n[>|]? ?\n")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _OF_A_RECIPIENT = frozenset(
@@ -39,7 +38,7 @@ def groups(text: str) -> Iterator[Fields]:
     """Yield the fields of each recipient; a group ends with a blank line, or where its Final-Recipient comes again."""
     group: Fields = {}
     count = 0
-    for line in _FOLD.sub(" ", _BLANK.sub("\n\x00\n", text)).split("\n"):
+    for line in unfolded(_BLANK.sub("\n\x00\n", text)).split("\n"):
         name, colon, value = line.partition(":")
         name = name.strip(" \t>|").lower()
         if name == "\x00":

@@ -177,9 +177,10 @@ def _score(notice: str, match: re.Match[str], key: str, named: frozenset[str], o
 
 def _ends(before: str, key: str) -> bool:
     """Tell whether the words before an address end in a whole phrase of a list."""
-    return any(
-        before.endswith(words) and not before[: -len(words)][-1:].isalnum() for words in wording.plain("signs", key)
-    )
+    phrases = wording.plain("signs", key)
+    if not before.endswith(phrases):
+        return False
+    return any(before.endswith(words) and not before[: -len(words)][-1:].isalnum() for words in phrases)
 
 
 def segments(notice: str, found: list[Found]) -> dict[str, str]:

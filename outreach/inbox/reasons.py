@@ -111,17 +111,13 @@ _BY_CODE: Final = {
 def of_words(words: str, table: str) -> Reason | None:
     """Return the reason that the words of a reply or of a notice give; None if they say nothing we know."""
     folded = wording.folded(words[:_LONGEST])
-    for reason, phrases in _table(table):
-        for phrase in phrases:
-            if wording.holds(folded, phrase):
-                return reason
-    return None
+    return next((reason for reason, key in _table(table) if wording.has("phrases", key, folded)), None)
 
 
 @cache
-def _table(table: str) -> tuple[tuple[Reason, tuple[wording.Phrase, ...]], ...]:
-    lists = wording.lists("phrases").items()
-    return tuple((Reason(key.partition(".")[2]), phrases) for key, phrases in lists if key.startswith(f"{table}."))
+def _table(table: str) -> tuple[tuple[Reason, str], ...]:
+    keys = [key for key in wording.lists("phrases") if key.startswith(f"{table}.")]
+    return tuple((Reason(key.partition(".")[2]), key) for key in keys)
 
 
 def of_refusal(said: str) -> Reason:
