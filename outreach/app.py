@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -18,12 +18,21 @@ from sqlalchemy import select
 from outreach import database as databases
 from outreach import holding, place
 from outreach.database import Database, open_database
+from outreach.delivery.outcomes import Outcomes
 from outreach.errors import Refusal
 from outreach.keys import Keys, keys_file, make_keys, read_keys, write_keys
 from outreach.links import Links
 from outreach.models import Installation
 from outreach.place import Standing
 from outreach.settings import FILE_NAME, Settings, load_settings
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What this process did since it started, for whoever watches it; the tables know nothing of it."""
+
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    ticks: dict[str, datetime] = field(default_factory=dict)  # by job of the clock: when it last ended well
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class App:
     links: Links
     clock: Callable[[], datetime]
     held: IO[str] | None = None  # says to others that the database is in use, while it is open
+    vitals: Vitals = field(default_factory=Vitals)
     simulated: bool = False  # mail goes to the built-in inbox; campaigns started now are marked as simulated
 
     @property

@@ -106,11 +106,16 @@ def open_database(url: str, folder: Path, *, busy_seconds: float = BUSY_SECONDS)
     raise Refusal(f"database.url {url!r}: only sqlite:/// and postgresql:// are known")
 
 
+# `hide_parameters`: else an error that is logged quotes the row, with names and addresses.
 def _open_postgresql(url: URL) -> Engine:
     parameters = {"application_name": own_name(), **CLIENT_SIDE}
     ours = {name: value for name, value in parameters.items() if name not in url.query}
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_size=20, pool_pre_ping=True, connect_args=ours
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=20,
+        pool_pre_ping=True,
+        connect_args=ours,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -162,7 +167,9 @@ class _SameFile:
 
 def _open_sqlite(path: str, folder: Path, busy_seconds: float) -> Engine:
     engine = create_engine(
-        f"sqlite:///{folder / path}", connect_args={"timeout": busy_seconds, "check_same_thread": False}
+        f"sqlite:///{folder / path}",
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
+        hide_parameters=True,
     )
     file = _SameFile(folder / path)
 

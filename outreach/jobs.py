@@ -159,6 +159,7 @@ def send(
         stop=stop,
         until_idle=True,
         progress=progress,
+        note=app.vitals.outcomes.note,
         simulated=app.simulated,
         only=only,
     )

@@ -20,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
 from outreach import jobs
-from outreach.app import App
+from outreach.app import App, Vitals
 
 START_SECONDS = 5
 SEND_SECONDS = 2
@@ -56,7 +56,7 @@ def running(app: App, stop: threading.Event) -> Iterator[BackgroundScheduler]:
     in_process = app.database.is_sqlite or app.simulated
     with _in_process(app, stop) if in_process else _by_queue(app, stop) as ticks:
         for id, (seconds, work) in ticks.items():
-            add_job(scheduler, id, seconds, _tick(id, work))
+            add_job(scheduler, id, seconds, _tick(id, work, app.vitals))
         scheduler.start()
         over = threading.Event()
         watch = threading.Thread(target=_watch, args=(scheduler, over), name="clock-watch", daemon=True)
@@ -133,7 +133,7 @@ def _alone(work: Callable[[App], object], app: App) -> Callable[[threading.Event
     return lambda _over, _campaign_id: work(app)
 
 
-def _tick(id: str, work: Callable[[], object]) -> Callable[[], None]:
+def _tick(id: str, work: Callable[[], object], vitals: Vitals) -> Callable[[], None]:
     """Return `work` as the clock calls it: what fails is told, and tried again by the next tick."""
 
     def tick() -> None:
@@ -143,6 +143,8 @@ def _tick(id: str, work: Callable[[], object]) -> Callable[[], None]:
             log.warning("%s: the database can't be reached: %s", id, getattr(error, "orig", error))
         except Exception:
             log.exception("%s failed", id)
+        else:
+            vitals.ticks[id] = datetime.now(UTC)
 
     return tick
 

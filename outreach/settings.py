@@ -269,6 +269,19 @@ class CheckingSettings(Section):
     spamassassin: bool = Field(True, description="Ask SpamAssassin too, where it is installed")
 
 
+class LogSettings(Section):
+    format: Literal["text", "json"] = Field("text", description="Lines of text, or one JSON object a line")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug also tells every mail sent")
+    addresses: bool = Field(False, description="true shows e-mail addresses, which are masked otherwise")
+
+
+class MetricsSettings(Section):
+    token: SecretStr = Field(
+        SecretStr(""),
+        description="Who reads /metrics from another machine sends it as bearer; empty = this machine only",
+    )
+
+
 class ImportSettings(Section):
     nace_version: Literal[2008, 2025] = Field(2025, description="Version of a code that exists in both and says none")
 
@@ -289,6 +302,8 @@ class Settings(Section):
     subscribing: SubscribingSettings = SubscribingSettings()
     checking: CheckingSettings = CheckingSettings()
     imports: ImportSettings = ImportSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def from_address(self) -> str:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "outreach"
 FLOORS = (
     {"errors", "formulas", "queue_tables"},
     {"documents", "settings", "keys", "links", "models"},
-    {"database"},
+    {"database", "logs"},
     {"place", "holding"},
     {"migrations"},
     {"attempts", "backup", "starter", "users"},
@@ -35,7 +35,8 @@ FLOORS = (
     {"intake"},
     {"jobs", "checkup", "restoring"},
     {"queue"},
-    {"scheduler"},
+    {"scheduler", "metrics"},
+    {"serving_metrics"},
     {"web"},
     {"demo"},
     {"commands"},

@@ -65,6 +65,9 @@ def actor() -> str:
         return f"cli:{os.getuid()}"
 
 
+log_option = click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="How to log to standard error; default: log.format."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON with stable keys.")
 
 

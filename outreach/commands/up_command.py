@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,9 +13,9 @@ import click
 import uvicorn
 from sqlalchemy import select
 
-from outreach import jobs, scheduler
+from outreach import jobs, logs, scheduler
 from outreach.app import App
-from outreach.commands.door import Door
+from outreach.commands.door import Door, log_option
 from outreach.commands.stopping import stop_event
 from outreach.delivery import presence
 from outreach.errors import Refusal
@@ -34,11 +33,10 @@ GRACE_SECONDS = 5
     is_flag=True,
     help="Keep every mail in a built-in inbox, shown in the browser; send none.",
 )
+@log_option
 @click.pass_obj
-def command(door: Door, inbox: bool) -> None:
+def command(door: Door, inbox: bool, log_format: str | None) -> None:
     """Run everything: the site, the scheduler and the sender; stop with Ctrl-C or SIGTERM."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("outreach").setLevel(logging.INFO)
     with (
         door.open() as opened,
         _alone(opened),
@@ -46,6 +44,7 @@ def command(door: Door, inbox: bool) -> None:
         _relay_of(opened, inbox) as app,
         stop_event() as stop,
     ):
+        logs.set_up(app.settings.log, form=log_format)
         jobs.wake_relay(app)
         with scheduler.running(app, stop):
             _say_where(app)
@@ -133,7 +132,7 @@ def _serve(app: App, listener: socket.socket, stop: threading.Event) -> None:
     proxies = app.settings.site.trusted_proxies
     config = uvicorn.Config(
         create_site(app),
-        log_level="warning",
+        log_config=None,  # its loggers hand on to ours, which mask addresses
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         proxy_headers=bool(proxies),

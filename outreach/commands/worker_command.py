@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
 
-from outreach import jobs, scheduler
+from outreach import jobs, logs, scheduler
 from outreach.app import App
-from outreach.commands.door import Door, json_option, print_json, progress
+from outreach.commands.door import Door, json_option, log_option, print_json, progress
 from outreach.commands.stopping import stop_event
 from outreach.delivery.sending import Summary
 from outreach.jobs import Done
@@ -19,17 +19,22 @@ from outreach.jobs import Done
 @click.command()
 @click.option("--once", is_flag=True, help="Do what is due now, once, and end.")
 @click.option("--until-idle", is_flag=True, help="Go on until nothing is due any more, and end.")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve figures for Prometheus there, at /metrics.")
+@log_option
 @json_option
 @click.pass_obj
-def command(door: Door, once: bool, until_idle: bool, as_json: bool) -> None:
+def command(
+    door: Door, once: bool, until_idle: bool, metrics: str | None, log_format: str | None, as_json: bool
+) -> None:
     """Start campaigns that are due and send mail; without an option until it is stopped (Ctrl-C or SIGTERM).
 
     Mail that the relay put off is due again later: --until-idle doesn't wait for it.
     """
     if once and until_idle:
         raise click.UsageError("--once and --until-idle exclude each other")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    with door.open() as app, stop_event() as stop:
+    with door.open() as app, _serving(app, metrics), stop_event() as stop:
+        # A run that ends prints its sum: what went well needn't be told twice.
+        logs.set_up(app.settings.log, form=log_format, quiet=once or until_idle)
         jobs.wake_relay(app)
         if not (once or until_idle):
             _run_on(app, stop)
@@ -40,8 +45,15 @@ def command(door: Door, once: bool, until_idle: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _serving(app: App, place: str | None) -> AbstractContextManager[None]:
+    if place is None:
+        return nullcontext()
+    from outreach.serving_metrics import serving
+
+    return serving(app, place)
+
+
 def _run_on(app: App, stop: threading.Event) -> None:
-    logging.getLogger("outreach").setLevel(logging.INFO)
     with scheduler.running(app, stop):
         click.echo("sending what is due; stop with Ctrl-C", err=True)
         while not stop.wait(1):

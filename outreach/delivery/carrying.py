@@ -110,7 +110,8 @@ class Carrier:
             content = lane.compose(mail, self.round.now())
             sender, recipient = smtp.check_path(content.sender), smtp.check_path(content.recipient)
         except Exception as error:
-            log.warning("delivery %s can't be composed: %s", mail.id, error)
+            # Not the text: it may quote what the mail says to its recipient. The row keeps it.
+            log.warning("delivery %s can't be composed: %s", mail.id, type(error).__name__)
             failed = Result("failed", "render_error", f"{type(error).__name__}: {error}"[:500])
             self._close_unsent(lane, mail, failed)
             return
@@ -125,7 +126,7 @@ class Carrier:
 
         result = self.round.commit(close)
         if result is not None:
-            self.round.count(lane, result)
+            self.round.count(lane, mail, result)
 
     def _exchange(self) -> float:
         """Write the answers and take the next mails in one transaction; return the seconds until more may be taken."""
@@ -137,8 +138,8 @@ class Carrier:
         answered, self._answered = self._answered, []
         next_ones = [self._ready.popleft() for _ in range(granted)]
         exchanged = exchanging.exchange(self.round, answered, next_ones)
-        for lane, result in exchanged.results:
-            self.round.count(lane, result)
+        for lane, its_mail, result in exchanged.results:
+            self.round.count(lane, its_mail, result)
         now = self.round.now()
         for one in exchanged.taken:
             tried = Attempts(one.mail.id, one.mail.tried.count + 1, one.mail.tried.first_at or now)

@@ -48,7 +48,7 @@ class Answered:
 class Exchanged:
     """What was written, and which mails are `sending` now."""
 
-    results: list[tuple[Lane, Result]] = field(default_factory=list)
+    results: list[tuple[Lane, Mail, Result]] = field(default_factory=list)
     taken: list[Ready] = field(default_factory=list)
 
 
@@ -74,8 +74,8 @@ def give_back(
         return exchanged
 
     if answered or taken or claimed:
-        for lane, result in round.commit(back).results:
-            round.count(lane, result)
+        for lane, mail, result in round.commit(back).results:
+            round.count(lane, mail, result)
 
 
 def _exchange(round: Round, session: Session, answered: Sequence[Answered], ready: Sequence[Ready]) -> Exchanged:
@@ -106,7 +106,7 @@ def _record_delivered(
     for one, (id, words) in zip(group, sent, strict=True):
         lane.note(one.mail, one.reply)
         if id in written:
-            exchanged.results.append((lane, Result("sent", None, words)))
+            exchanged.results.append((lane, one.mail, Result("sent", None, words)))
 
 
 def _take(round: Round, session: Session, group: Sequence[Ready], now: datetime, exchanged: Exchanged) -> None:
@@ -115,7 +115,7 @@ def _take(round: Round, session: Session, group: Sequence[Ready], now: datetime,
     for one in group:
         if result := refused.get(one.mail.id):
             claiming.close(session, lane.mails, round.worker_id, one.mail.id, result, now)
-            exchanged.results.append((lane, result))
+            exchanged.results.append((lane, one.mail, result))
     free = [one for one in group if one.mail.id not in refused]
     taken = claiming.take(session, lane.mails, round.worker_id, [one.mail.id for one in free], now)
     exchanged.taken += [one for one in free if one.mail.id in taken]
@@ -125,7 +125,7 @@ def _take(round: Round, session: Session, group: Sequence[Ready], now: datetime,
 def _record(round: Round, session: Session, one: Answered, now: datetime, exchanged: Exchanged) -> None:
     lane, reply = one.lane, one.reply
     if result := lane.record(session, round.worker_id, one.mail, reply, now):
-        exchanged.results.append((lane, result))
+        exchanged.results.append((lane, one.mail, result))
     match reply.verdict:
         case Verdict.DELIVERED:
             round.worked(session)

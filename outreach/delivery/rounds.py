@@ -20,6 +20,7 @@ from outreach.database import Database
 from outreach.delivery import claiming, lanes, resting, smtp
 from outreach.delivery.claiming import Result
 from outreach.delivery.lanes import CampaignLane, Lane, Mail, OutboxLane
+from outreach.delivery.outcomes import OTHER, Outcome, kind_of
 from outreach.delivery.pace import Pace
 from outreach.delivery.presence import Presence
 from outreach.delivery.replies import Reply, Verdict
@@ -44,9 +45,14 @@ OUTBOX = "outbox"
 class Tally:
     """Counts what became of mails, for any number of threads."""
 
-    def __init__(self, progress: Callable[[Counter[str]], None] | None = None) -> None:
+    def __init__(
+        self,
+        progress: Callable[[Counter[str]], None] | None = None,
+        note: Callable[[Outcome], None] = lambda outcome: None,
+    ) -> None:
         self._lock = threading.Lock()
         self._progress = progress
+        self.note = note
         self.counts: Counter[str] = Counter()
 
     def add(self, word: str, count: int = 1) -> None:
@@ -221,9 +227,11 @@ class Round:
             resting.end(session, self.settings.relay)
             self.troubled, self._failures = False, 0
 
-    def count(self, lane: Lane, result: Result) -> None:
-        prefix = f"{OUTBOX}_" if isinstance(lane, OutboxLane) else ""
-        self.tally.add(f"{prefix}{result.status}")
+    def count(self, lane: Lane, mail: Mail, result: Result) -> None:
+        campaign_id = lane.campaign_id if isinstance(lane, CampaignLane) else None
+        self.tally.add(f"{OUTBOX}_{result.status}" if campaign_id is None else result.status)
+        kind = kind_of(result.reason, result.reply)
+        self.tally.note(Outcome(result.status, kind, OTHER, mail.id, campaign_id, mail.tried.count))
 
 
 def outbox_is_due(session: Session, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from outreach.campaigns import progress as campaign_progress
 from outreach.database import Database
 from outreach.delivery import claiming, presence, resting, rounds
 from outreach.delivery.carrying import Carrier
+from outreach.delivery.outcomes import Outcome
 from outreach.delivery.pace import Pace
 from outreach.delivery.presence import AnotherSender, Presence
 from outreach.delivery.rounds import Round, Tally
@@ -78,16 +79,18 @@ def send_due(
     stop: threading.Event,
     until_idle: bool,
     progress: Progress | None = None,
+    note: Callable[[Outcome], None] = lambda outcome: None,
     simulated: bool = False,
     only: frozenset[int] | None = None,
 ) -> Summary:
     """Send what is due, until nothing is (`until_idle`) or until `stop` is set; mails on the wire are finished.
 
     Any number of processes may do this at once; on SQLite all but one stand by. A rest of the relay is obeyed.
-    Of campaigns only the real ones are sent, or only the simulated ones; `only` these, besides other mail.
+    Of campaigns only the real ones are sent, or only the simulated ones; `only` these, besides other mail. `note` is
+    told each outcome, in whatever thread.
     """
     pacer = Pace(settings.relay.per_second)
-    tally = Tally(None if progress is None else lambda counts: progress(_summary(counts)))
+    tally = Tally(None if progress is None else lambda counts: progress(_summary(counts)), note)
     trouble, standby = None, False
     while not stop.is_set():
         before = tally.counts.copy()

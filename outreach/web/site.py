@@ -19,7 +19,8 @@ from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT
 from outreach.app import App
 from outreach.database import DatabaseReplaced, open_database
 from outreach.errors import NotFound, Refusal
-from outreach.web import hit_book
+from outreach.metrics import Metrics
+from outreach.web import hit_book, metrics
 from outreach.web.api import inbox as api_inbox
 from outreach.web.door import Explained
 from outreach.web.guard import API, Guard, is_staff, protect
@@ -79,6 +80,8 @@ def create_site(app: App) -> FastAPI:
     site.state.hits = hit_book.HitBook(hits, app.project)
     for module in PUBLIC:
         site.include_router(module.router)
+    site.state.metrics = Metrics(app)
+    site.include_router(metrics.router)
     for module in STAFF:
         site.include_router(module.router, prefix="/staff")
     site.include_router(api_inbox.router, prefix="/api")
