@@ -70,9 +70,10 @@ def listed(
     return [_card(*row) for row in session.execute(query)]
 
 
-def waiting(session: Session) -> int:
-    """Return how many messages wait for a person."""
-    return session.scalar(select(func.count()).where(InboxMessage.state == InboxState.WAITING)) or 0
+def waiting(session: Session, kind: str | None = None) -> int:
+    """Return how many messages wait for a person, all or those of a kind."""
+    query = select(func.count()).where(InboxMessage.state == InboxState.WAITING)
+    return session.scalar(query if kind is None else query.where(InboxMessage.kind == kind)) or 0
 
 
 def offers(session: Session, card: MessageCard) -> Sequence[OfferCard]:
@@ -84,13 +85,17 @@ def offers(session: Session, card: MessageCard) -> Sequence[OfferCard]:
     ids = [
         offer.service_id for offer in answering.offers_of(session, Belief(message.via, message.campaign_id, delivery))
     ]
-    rows = session.execute(
-        select(Service.slug, Service.name, Enterprise.name)
-        .join(Enterprise, Enterprise.id == Service.enterprise_id)
-        .where(Service.id.in_(ids))
-        .order_by(Enterprise.name, Service.name)
-    )
-    return [OfferCard(*row) for row in rows]
+    return [OfferCard(*row) for row in session.execute(_services().where(Service.id.in_(ids)))]
+
+
+def every_service(session: Session) -> Sequence[OfferCard]:
+    """Return all services that may be chosen for an answer."""
+    return [OfferCard(*row) for row in session.execute(_services())]
+
+
+def _services() -> Select[str, str, str]:
+    columns = select(Service.slug, Service.name, Enterprise.name)
+    return columns.join(Enterprise, Enterprise.id == Service.enterprise_id).order_by(Enterprise.name, Service.name)
 
 
 def _query() -> Select[InboxMessage, str | None, int | None, str | None]:

@@ -16,6 +16,59 @@ from outreach.web.words import WORDS
 
 # The sentence as the domain writes it, with a name where a value stands → the sentence in Dutch.
 SENTENCES: Mapping[str, str] = {
+    # what became of a message that came back
+    "an answer: lead {id}": "een antwoord: contactmoment {id}",
+    "an answer; which service is it about: {slugs}? (outreach inbox assign {id} …)": (
+        "een antwoord; over welke dienst gaat het: {slugs}?"
+    ),
+    "somebody wrote, but not in answer to a mail of ours that can be named: {sentence}": (
+        "iemand schreef, maar niet aantoonbaar als antwoord op een mail van ons: {sentence}"
+    ),
+    "it holds neither a token nor a Message-ID of ours, so anybody may have written it": (
+        "niets erin bewijst dat het over een mail van ons gaat, dus iedereen kan het geschreven hebben"
+    ),
+    "not believed: {sentence}": "niet geloofd: {sentence}",
+    "about no mail of ours that can be named: {sentence}": "over geen mail van ons die we kennen: {sentence}",
+    "its token is that of delivery {id}, its Message-ID that of another": (
+        "het noemt twee verschillende mails van ons, dus een van de twee klopt niet"
+    ),
+    "the mail left {days} days ago: no bounce comes that late, so this is an old one": (
+        "de mail vertrok {days} dagen geleden: zo laat komt er niets meer terug, dit is dus een oude melding"
+    ),
+    "it answers a campaign, but nothing proves to whose mail: From alone is not believed": (
+        "het antwoordt op een campagne, maar niets bewijst op wiens mail: een afzender alleen geloven we niet"
+    ),
+    "it asks to prove that a person wrote; only a person may do that": (
+        "het vraagt te bewijzen dat een mens schreef; dat kan alleen een mens"
+    ),
+    "says that the address is now {address}; nothing was changed": (
+        "zegt dat het adres nu {address} is; er is niets gewijzigd"
+    ),
+    "not understood": "niet begrepen",
+    "could not be handled: {fault}": "kon niet verwerkt worden: {fault}",
+    "bounced, {reason}: the address is suppressed": "kwam terug ({reason}): het adres is uitgesloten",
+    "bounced soft, {reason}": "kwam terug ({reason}); het adres blijft",
+    "bounced soft, {reason}; {count} campaigns in a row: the address is suppressed": (
+        "kwam terug ({reason}), {count} campagnes na elkaar: het adres is uitgesloten"
+    ),
+    "turned away, {reason}: it is about us": "geweigerd om wat men van ons denkt ({reason})",
+    "turned away, {reason}: it is about us, and the campaign is paused": (
+        "geweigerd om wat men van ons denkt ({reason}); de campagne is gepauzeerd"
+    ),
+    "delayed: the mail may still arrive": "vertraagd: de mail kan nog aankomen",
+    "complained, {reason}: the address is suppressed": "klacht ({reason}): het adres is uitgesloten",
+    "asked to get no more: the address is suppressed, and the person is told once": (
+        "vroeg geen mail meer: het adres is uitgesloten, en de persoon krijgt één bevestiging"
+    ),
+    "asked to get no more: suppressed": "vroeg geen mail meer: uitgesloten",
+    "the new address was asked to confirm": "het nieuwe adres kreeg de vraag te bevestigen",
+    "an automatic reply; it counts for nothing": "een automatisch antwoord; het telt nergens voor mee",
+    "the mail arrived": "de mail kwam aan",
+    "needs nothing": "er was niets te doen",
+    "message {id} is {state}: only one that waits can be settled": "dit bericht wacht niet meer",
+    "message {id} is {state} by {who}: only one that waits can be settled": (
+        "dit bericht is al afgehandeld door {who}"
+    ),
     # what a check finds
     "campaign '{name}' can't be sent as it is:": "campagne {name} kan zo niet verzonden worden:",
     "no time is set: add send_at, e.g. {example} (Brussels time)": (

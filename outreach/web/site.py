@@ -42,6 +42,7 @@ from outreach.web.public import (
 )
 from outreach.web.staff import campaigns as staff_campaigns
 from outreach.web.staff import drafts, logins
+from outreach.web.staff import inbox as staff_inbox
 from outreach.web.staff import leads as staff_leads
 from outreach.web.staff import reach as staff_reach
 from outreach.web.staff import register as staff_register
@@ -53,7 +54,7 @@ log = logging.getLogger(__name__)
 CATCH_UP_SECONDS = 5
 
 PUBLIC = (fixed, redirects, opting_out, subscribing, preferences, newsletters, agenda, contact, services, leads, media)
-STAFF = (logins, drafts, staff_reports, staff_campaigns, staff_leads, staff_reach, staff_register)
+STAFF = (logins, drafts, staff_reports, staff_campaigns, staff_leads, staff_inbox, staff_reach, staff_register)
 
 MISTAKES = {
     400: ("Dat hebben we niet begrepen", "Wat uw browser stuurde, was onvolledig. Ga terug en probeer het opnieuw."),

@@ -9,6 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from outreach.campaigns import life
 from outreach.errors import Refusal
+from outreach.inbox import listing as inbox
+from outreach.inbox.kinds import Kind
 from outreach.leads import receiving
 from outreach.leads.deciding import NOTE_LENGTH
 from outreach.models import LeadStage
@@ -30,11 +32,13 @@ def overview(request: Request, app: Opened, who: Somebody) -> Response:
         names = [campaign.name for campaign in life.listed(session)]
         campaign = asked.get("campaign") if asked.get("campaign") in names else None
         leads = receiving.listed(session, stage=stage, campaign=campaign, limit=SHOWN)
+        answers = inbox.waiting(session, Kind.ANSWER)
     return show_to(
         who,
         request,
         "staff/leads.html",
         leads=leads,
+        answers=answers,
         stage=stage,
         stages=list(LeadStage),
         campaign=campaign,
