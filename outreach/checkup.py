@@ -1,4 +1,4 @@
-"""What `outreach check` looks at: settings, keys, database, templates, segments and relay, one line each.
+"""What `outreach check` looks at: settings, keys, database, templates, segments, relay and inbox, one line each.
 
 An examination never changes anything, and one that fails doesn't stop the next.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from outreach.delivery.smtp import NoConnection, connect, tls_context
 from outreach.documents import read_toml
 from outreach.emails import templates
 from outreach.errors import Refusal
+from outreach.inbox import examining as inbox
 from outreach.keys import Keys, keys_file, read_keys
 from outreach.models import Installation
 from outreach.place import Standing
@@ -57,6 +59,7 @@ def examine(project: Path) -> Iterator[Finding]:
     yield from _each("template", templates.available, templates.load, project / "templates" / "emails")
     yield from _each("segment", segments.available, segments.load, project / "segments")
     yield from _caught("relay", lambda: _relay(settings))
+    yield from _caught("inbox", lambda: _inbox(settings, project))
 
 
 def _caught(area: str, examination: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -187,6 +190,11 @@ def _each(
             yield from (Finding(area, False, line) for line in str(refusal).splitlines())
         else:
             yield Finding(area, True, name)
+
+
+def _inbox(settings: Settings, project: Path) -> Iterator[Finding]:
+    for ok, text in inbox.examine(settings, project, datetime.now(UTC)):
+        yield Finding("inbox", ok, text)
 
 
 def _relay(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ NOUNS = {
     "archive": "Newsletters that anybody may read on the site.",
     "campaign": "Write, approve, schedule and follow campaigns.",
     "catalogue": "Enterprises and their services.",
-    "check": "Say what is wrong with settings, keys, database, templates, segments and relay.",
+    "check": "Say what is wrong with settings, keys, database, templates, segments, relay and inbox.",
     "collaboration": "Which companies are or were customer or supplier of which enterprises.",
     "contact": "Find, show, suppress, erase or export a contact.",
     "db": "Upgrade, back up and restore the database with its keys.",

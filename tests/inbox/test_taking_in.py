@@ -18,7 +18,7 @@ from inbox.conftest import Office, with_inbox
 from postoffice import Dovecot, give, make_maildir, running_dovecot
 from sqlalchemy import func, select
 
-from outreach import intake, jobs
+from outreach import checkup, intake, jobs
 from outreach.app import App, open_app
 from outreach.inbox import imap, receiving
 from outreach.inbox.receiving import Incoming
@@ -306,3 +306,21 @@ def test_the_fingerprint_is_that_of_what_the_writer_wrote() -> None:
     raw = b"From: a@b.example\nSubject: a\n b\n\nDag"
     assert receiving.fingerprint(raw) == receiving.fingerprint(b"Received: x\r\n" + raw.replace(b"\n", b"\r\n"))
     assert receiving.fingerprint(raw) != receiving.fingerprint(raw + b"!")
+
+
+@pytest.mark.dovecot
+def test_the_check_tries_each_way_in_and_reads_nothing(
+    dovecot: Dovecot, project: Path, clock: Clock, maildir: Path
+) -> None:
+    app = over_imap(dovecot, project, clock, maildir="terug", webhook_secret="whsec_kort")
+    put(dovecot, 1)
+    found = {finding.text: finding.ok for finding in checkup.examine(project) if finding.area == "inbox"}
+    assert [text for text, ok in found.items() if not ok] == [
+        "inbox.webhook_secret: write whsec_ and at least 24 bytes in base64"
+    ]
+    assert any("terug@127.0.0.1" in text and text.endswith("can be read") for text in found)
+    assert kept(app) == 0
+    (maildir / "cur").rmdir()
+    text = " ".join(finding.text for finding in checkup.examine(project) if not finding.ok)
+    assert "has no cur/" in text
+    app.close()

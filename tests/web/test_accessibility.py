@@ -15,7 +15,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
+from outreach import intake
 from outreach.app import App
+from outreach.inbox.receiving import Incoming
 from outreach.leads import receiving
 from outreach.leads.receiving import LeadForm
 from outreach.register import proposing
@@ -168,7 +170,10 @@ def real_campaign(app: App, world: World) -> str:
         entries = [{"enterprise_number": f"19990001{n}0", "name": name} for n, name in enumerate(names)]
         take_in(app, session, *({**entry, "postcode": "9000"} for entry in entries))
         proposing.propose(session, now=app.now())
-        return worlds.sending(app, session).name
+        name = worlds.sending(app, session).name
+    intake.keep(app, [Incoming(b"From: an@bedrijf.example\r\nSubject: Een vraag\r\n\r\nDag\r\n", "x")], source="pipe")
+    intake.understand(app)
+    return name
 
 
 def test_staff_pages_are_accessible(tab: Page, real_campaign: str) -> None:
@@ -182,6 +187,8 @@ def test_staff_pages_are_accessible(tab: Page, real_campaign: str) -> None:
         f"/staff/campaigns/{real_campaign}",
         "/staff/campaigns/ontwerp",
         "/staff/leads",
+        "/staff/inbox",
+        "/staff/inbox/1",
         "/staff/new-campaign",
         "/staff/reach",
         "/staff/register",
