@@ -142,14 +142,16 @@ def _bounced(told: _Told, report: Report) -> Outcome:
     diagnostic = " ".join(filter(None, (finding.status, finding.diagnostic)))
     if not own:
         diagnostic = f"names another address than the mail went to: {diagnostic}"
-    if not told.event(EventKind.BOUNCED, klass, finding.reason, diagnostic):
-        return Outcome(f"told before: bounced, {klass}, {finding.reason}")
+    # Whatever holds a mail up, it may still arrive: a delay is no bounce, and counts for nothing.
+    reason = finding.reason if finding.final else Reason.DELAYED
+    if not told.event(EventKind.BOUNCED, klass if finding.final else Class.SOFT, reason, diagnostic):
+        return Outcome(f"told before: bounced, {klass}, {reason}")
+    if not finding.final:
+        return Outcome("delayed: the mail may still arrive")
     if klass is Class.HARD:
         why = f"bounced: {finding.reason}" + (f" {finding.status}" if finding.status else "")
         told.suppress(SuppressionReason.HARD_BOUNCE, why)
         return Outcome(f"bounced, {finding.reason}: the address is suppressed")
-    if not finding.final:
-        return Outcome("delayed: the mail may still arrive")
     settings = told.ours.settings.inbox
     if finding.reason in ABOUT_US:
         paused = turning_away.pause_if_many(told.session, told.delivery.campaign_id, settings, told.now)

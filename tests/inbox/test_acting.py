@@ -88,7 +88,7 @@ def test_a_delay_is_told_and_counts_for_nothing(office: Office) -> None:
     for number in range(3):
         if number:
             send_next(office, number)
-        office.take_in(post.bounce(office.mail_to("ann"), "451 4.4.1 connection timed out", action="delayed"))
+        office.take_in(post.bounce(office.mail_to("ann"), "452 4.2.2 mailbox full, will retry", action="delayed"))
     assert office.suppressed() == 0
 
 
