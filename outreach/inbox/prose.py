@@ -23,7 +23,8 @@ _HEAD = re.compile(
 )
 _FIELD = re.compile(r"^[ \t>|]*[A-Za-z][A-Za-z0-9-]{0,40}:(?:[ \t]|$)")
 _CONTINUED = re.compile(r"^[ \t>|]+\S")
-_BULLET: Final = " \t*•·->|<\"'([:#=."
+# What may stand before an address at the start of a line, the code of a reply too.
+_BULLET: Final = " \t*•·->|<\"'([:#=.0123456789"
 _ROLES: Final = frozenset(
     {
         "postmaster",
@@ -67,8 +68,19 @@ def _returned_at(text: str) -> int | None:
         start = found.start()
         after = text.find("\n", found.end())
         if (after >= 0 and _is_head(text[after + 1 : after + 2_000])) or _is_head(text[:start][-400:], before=True):
-            return _back(text, start)
+            start = _back(text, start)
+            if not _is_described(text, start):
+                return start
     return None
+
+
+def _is_described(text: str, start: int) -> bool:
+    """Tell whether fields only say which message the notice is about, and the notice goes on below them."""
+    end = text.find("\n\n", start)
+    fields = text[start:end].lower()
+    if end < 0 or "received:" in fields or "return-path:" in fields:
+        return False
+    return wording.has("signs", "undelivered", wording.folded(text[end : end + 400]))
 
 
 def _mark_at(text: str) -> int | None:
@@ -162,10 +174,10 @@ def _score(notice: str, match: re.Match[str], key: str, named: frozenset[str], o
         score -= 2
     if _ends(before, "other"):
         score -= 5
-    elif not notice[line:start].strip(_BULLET):
+    elif not notice[line:start].strip(_BULLET) or _ends(before, "named"):
         score += 4
-    elif _ends(before, "named"):
-        score += 3
+    elif _ends(before, "perhaps_named"):
+        score += 2
     if key in named:
         score += 3
     if key in ours:
@@ -184,10 +196,15 @@ def _ends(before: str, key: str) -> bool:
 
 
 def segments(notice: str, found: list[Found]) -> dict[str, str]:
-    """Return what a notice says of each address: from there to the next one."""
+    """Return what a notice says of each address: from there to the next one that something else is said of."""
     ordered = sorted(found, key=lambda one: one.at)
-    said = {}
-    for place, one in enumerate(ordered):
+    said: dict[str, str] = {}
+    shared = ""
+    for place in range(len(ordered) - 1, -1, -1):
+        one = ordered[place]
         end = ordered[place + 1].at if place + 1 < len(ordered) else len(notice)
-        said[one.address] = notice[one.at : min(end, one.at + _SEGMENT)]
+        text = notice[one.at : min(end, one.at + _SEGMENT)]
+        if not any(letter.isalnum() for letter in text[len(one.address) :]):
+            text += shared  # several in a row: what is said stands below the last
+        said[one.address] = shared = text[:_SEGMENT]
     return said

@@ -20,6 +20,7 @@ ENHANCED: Final = re.compile(r"(?<![\d.])([245]\.\d\.\d{1,3})(?![\d.]*\d)")
 CODE: Final = re.compile(r"(?<![\d.#:/=-])([45][0-7]\d)(?=[ \t:-])(?!-?\d)")
 # Local parts say things like "userunknown" themselves.
 ADDRESSES: Final = re.compile(r"[^\s<>\"'(),;:\[\]]{1,64}@[^\s<>\"'(),;:\[\]]{1,190}")
+_HOST_GONE: Final = re.compile(r"(?<![\w.@-])[\w-]{1,60}\.[\w.-]{1,190} (?:does not|doesn't) exist")
 _LONGEST: Final = 4_000
 
 # RFC 3463 and the IANA registry of enhanced codes, without their class: the subjects that say something.
@@ -129,6 +130,8 @@ def of_refusal(said: str) -> Reason:
 
 def of_reply(words: str, codes: Sequence[str | None]) -> Reason | None:
     """Return the reason that a reply gives: by clear words, by a particular enhanced code, or by general words."""
+    if _HOST_GONE.search(words):
+        return Reason.UNKNOWN_HOST
     return (
         of_words(words, "first")
         or of_words(words, "clear")
