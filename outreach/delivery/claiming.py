@@ -324,7 +324,7 @@ def result_of(reply: Reply, tried: Attempts, *, retry_window: timedelta, now: da
         case Verdict.PAUSE | Verdict.STOP:
             # Due at once, yet behind all that was never tried: one bad mail can't hold up the others.
             return Result("pending", None, said, now)
-        case Verdict.RETRY | Verdict.SLOW:
+        case Verdict.RETRY | Verdict.SLOW | Verdict.RENEW:
             return deferred(said, tried, retry_window=retry_window, now=now)
 
 

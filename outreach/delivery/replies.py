@@ -1,7 +1,11 @@
 """What every answer of a relay means for the mail, the campaign and the relay itself: one table, read from the top.
 
-RFC 5321 gives the code, RFC 3463 the enhanced code. The enhanced code says more, so its rules stand first: 550 5.7.1 is
-about us, 550 5.1.1 about the address, and 552 5.2.2 about a mailbox that is full today.
+RFC 5321 gives the code, RFC 3463 the enhanced code, and the text often says more than either. The first rule that fits
+decides. So what is precise stands before what is general: 550 5.7.1 is about us, 550 5.1.1 about the address, and 552
+5.2.2 about a mailbox that is full today. What `inbox/` can't read from a
+bounce's own words is read by the same table.
+
+docs/sending.md prints it.
 """
 
 from __future__ import annotations
@@ -11,102 +15,221 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
 
 class Stage(StrEnum):
     """Where in the conversation an answer came; `DOT` is everything after the first octet of the final dot."""
 
-    CONNECT = "connect"
+    CONNECT = "connect"  # and the greeting
     EHLO = "ehlo"
     STARTTLS = "starttls"
     AUTH = "auth"
     MAIL = "mail"
     RCPT = "rcpt"
-    DATA = "data"
+    DATA = "data"  # the command, and the message until its final dot
     DOT = "dot"
+    RSET = "rset"
+    QUIT = "quit"
 
 
 class Verdict(StrEnum):
     DELIVERED = "delivered"
     RETRY = "retry"  # this mail later
     REJECT = "reject"  # this recipient never
-    SLOW = "slow"  # this mail later, and the relay gets a rest
+    SLOW = "slow"  # this mail later, and who is overrun gets less: the recipient's provider, or else the relay rests
     PAUSE = "pause"  # it is about us: the mail goes back, the campaign waits for a person
-    STOP = "stop"  # our settings are wrong: the mail goes back, nothing is sent until they are mended
-    UNCERTAIN = "uncertain"  # it may have gone: never sent again by itself
+    STOP = "stop"  # our settings are wrong: the mail goes back, this relay is left alone until they are mended
+    UNCERTAIN = "uncertain"  # it may have gone: never sent again by itself, over no relay
+    RENEW = "renew"  # about no mail: this connection is used no more
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Matches where all that is given matches; `code` is a pattern for the whole code, `""` for no answer at all."""
+    """Matches where all that is given matches. In codes `x` is any digit, and any number at the end of an enhanced one.
 
+    `code` is `-` for no answer at all: a dropped connection, a timeout, or something that is no SMTP.
+    """
+
+    at: str  # stages, a key of STAGES
+    code: str
+    enhanced: str
+    words: str  # a key of WORDS
     verdict: Verdict
-    stages: frozenset[Stage] | None = None
-    code: str = ".*"
-    enhanced: str | None = None
-    words: str | None = None
+    reason: str
 
-    def matches(self, stage: Stage, code: int | None, enhanced: str | None, words: str) -> bool:
+    def matches(self, stage: Stage, code: str, enhanced: str, words: str) -> bool:
         return (
-            (self.stages is None or stage in self.stages)
-            and re.fullmatch(self.code, "" if code is None else str(code)) is not None
-            and (self.enhanced is None or re.fullmatch(self.enhanced, enhanced or "") is not None)
-            and (self.words is None or re.search(self.words, words, re.IGNORECASE) is not None)
+            stage in STAGES[self.at]
+            and (not self.code or self._code.fullmatch(code) is not None)
+            and (not self.enhanced or self._enhanced.fullmatch(enhanced) is not None)
+            and (not self.words or WORDS[self.words].search(words) is not None)
         )
 
+    @cached_property
+    def _code(self) -> re.Pattern[str]:
+        return re.compile(self.code.replace("x", r"\d").replace(" ", "|"))
 
-def _at(*stages: Stage) -> frozenset[Stage]:
-    return frozenset(stages)
+    @cached_property
+    def _enhanced(self) -> re.Pattern[str]:
+        alternatives = (re.escape(one).replace(r"\.x", r"\.\d+").replace("x", r"\d") for one in self.enhanced.split())
+        return re.compile("|".join(alternatives))
 
 
-_SESSION = _at(Stage.CONNECT, Stage.EHLO, Stage.STARTTLS, Stage.AUTH)
-_MESSAGE = _at(Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
-_POLICY_WORDS = (
-    r"relay(ing)? (access )?(is )?(denied|prohibited|not (allowed|permitted))|not permitted to relay|unable to relay"
-    r"|spam|black ?list|block ?list|blocked|reputation|not authori[sz]ed|policy"
-)
-_PACE_WORDS = r"rate.?limit|too (many|fast|much)|throttl|exceeded .*(rate|quota)|slow down"
+_SESSION = frozenset({Stage.CONNECT, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
+_MESSAGE = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT})
+STAGES: dict[str, frozenset[Stage]] = {
+    "any": frozenset(Stage),
+    "session": _SESSION,
+    "message": _MESSAGE,
+    "starttls": frozenset({Stage.STARTTLS}),
+    "auth": frozenset({Stage.AUTH}),
+    "starttls, auth": frozenset({Stage.STARTTLS, Stage.AUTH}),
+    "mail": frozenset({Stage.MAIL}),
+    "rcpt": frozenset({Stage.RCPT}),
+    "dot": frozenset({Stage.DOT}),
+    "data, dot": frozenset({Stage.DATA, Stage.DOT}),
+    "rcpt, data, dot": _MESSAGE - {Stage.MAIL},
+    "rset, quit": frozenset({Stage.RSET, Stage.QUIT}),
+}
 
+
+def _words(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+WORDS: dict[str, re.Pattern[str]] = {
+    "too fast": _words(
+        r"rate.?limit", r"too (many|fast|much|quickly)", r"throttl", r"exceeded .*(rate|quota)", r"slow down",
+        r"unusual rate", r"temporarily deferred", r"try again later .*volume",
+    ),
+    "greylisted": _words(r"gr[ae]y.?list"),
+    "unknown user": _words(
+        r"(user|recipient|mailbox|address|account|gebruiker|utilisateur|empf.nger)[^.;:]{0,40} (is )?"
+        r"(unknown|not (found|known|exist)|does ?n.t exist|does not exist|invalid|onbekend|inconnu|unbekannt)",
+        r"(unknown|no such|invalid|unrout[a-z]+|onbekende?) (local )?(user|recipient|mailbox|ad{1,2}ress?|account)\b",
+        r"no (such|valid) (user|recipient|mailbox|address|account|person)", r"user unknown", r"unknown user",
+        r"(bestaat niet|n'existe pas|existiert nicht)", r"isn't a .* (user|account)", r"no mailbox .{0,9}that name",
+    ),
+    "unknown host": _words(
+        r"(host|domain|domein)[^.;]{0,40}(not found|unknown|does not exist|onbekend)", r"no (mx|a) record", r"null mx",
+        r"name service error", r"(unrouteable|unroutable) (domain|mail)", r"NXDOMAIN",
+    ),
+    "moved": _words(r"no longer (employed|works|here|in use|valid|active)", r"has (moved|left)", r"has changed to"),
+    "mailbox full": _words(
+        r"(mailbox|inbox|account|quota|storage|postvak|bo.te)[^.;]{0,30}(is )?(full|exceed|vol\b|pleine)",
+        r"over ?quota", r"quota (exceeded|overschreden)", r"insufficient (system )?storage for",
+    ),
+    "disabled": _words(r"(account|mailbox|user)[^.;]{0,30}(disabled|inactive|suspended|deactivated|locked)"),
+    "relaying": _words(
+        r"relay(ing)? (access )?(is )?(denied|prohibited|not (allowed|permitted))", r"not permitted to relay",
+        r"unable to relay",
+    ),
+    "reputation": _words(r"black ?list", r"block ?list", r"\bblocked", r"reputation", r"spamhaus|barracuda|\brbl\b"),
+    "policy": _words(r"spam", r"not authori[sz]ed", r"policy", r"dmarc|\bspf\b|dkim"),
+    "too big": _words(r"(message|mail)[^.;]{0,30}(too (big|large)|exceeds? .*size)", r"size limit"),
+}  # fmt: skip
+
+_ = ""
+_D, _RT, _RJ, _SL = Verdict.DELIVERED, Verdict.RETRY, Verdict.REJECT, Verdict.SLOW
+_P, _ST, _U, _RN = Verdict.PAUSE, Verdict.STOP, Verdict.UNCERTAIN, Verdict.RENEW
+
+# at, code, enhanced code, words; verdict, reason
 TABLE: tuple[Rule, ...] = (
+    Rule("dot", "2xx", _, _, _D, "taken"),
+    Rule("rset, quit", _, _, _, _RN, "over"),
     # No answer: before the final dot nothing was accepted, after it nobody knows.
-    Rule(Verdict.UNCERTAIN, _at(Stage.DOT), ""),
-    Rule(Verdict.RETRY, _MESSAGE, ""),
-    Rule(Verdict.SLOW, _SESSION, ""),
-    Rule(Verdict.DELIVERED, _at(Stage.DOT), "2.."),
+    Rule("dot", "-", _, _, _U, "no_answer"),
+    Rule("message", "-", _, _, _RT, "no_answer"),
+    Rule("session", "-", _, _, _SL, "unreachable"),
     # RFC 4954 and RFC 3207: no login, wrong login, no TLS. Waiting mends none of these.
-    Rule(Verdict.STOP, None, "530|534|535|538"),
-    Rule(Verdict.STOP, _at(Stage.STARTTLS, Stage.AUTH), "[235].."),
-    Rule(Verdict.SLOW, None, "421"),
-    Rule(Verdict.SLOW, _SESSION, "4.."),
-    Rule(Verdict.STOP, _SESSION, "5.."),
-    # 4xx is never final before the retry window ends. Some are about the relay rather than this mail.
-    Rule(Verdict.SLOW, _MESSAGE, "4..", enhanced=r"4\.3\.[12]|4\.7\.(28|65\d)"),
-    Rule(Verdict.SLOW, _MESSAGE, "4..", words=_PACE_WORDS),
-    Rule(Verdict.RETRY, _MESSAGE, "4.."),
-    # 5xx with an enhanced code.
-    Rule(Verdict.RETRY, _MESSAGE, "5..", enhanced=r"5\.2\.2"),  # a full mailbox is emptied again
-    Rule(Verdict.PAUSE, _MESSAGE, "5..", enhanced=r"5\.7\.\d+"),
-    Rule(Verdict.PAUSE, _MESSAGE, "5..", enhanced=r"5\.1\.[78]"),  # our own sender address
-    Rule(Verdict.PAUSE, _MESSAGE, "5..", enhanced=r"5\.(2\.3|3\.4)"),  # the message is too big
-    Rule(Verdict.REJECT, _MESSAGE, "5..", enhanced=r"5\.6\.7"),  # the address needs SMTPUTF8
-    Rule(Verdict.REJECT, _MESSAGE - _at(Stage.MAIL), "5..", enhanced=r"5\.[124]\.\d+"),
-    # 5xx by its code and place alone.
-    Rule(Verdict.STOP, _MESSAGE, "50[0234]"),  # commands in a wrong order or unknown: this is no usable relay
-    Rule(Verdict.PAUSE, _at(Stage.MAIL), "5.."),
-    Rule(Verdict.RETRY, _at(Stage.RCPT, Stage.DATA, Stage.DOT), "552"),
-    Rule(Verdict.PAUSE, _at(Stage.RCPT), "5..", words=_POLICY_WORDS),
-    Rule(Verdict.REJECT, _at(Stage.RCPT), "5.."),
-    Rule(Verdict.PAUSE, _at(Stage.DATA, Stage.DOT), "5.."),  # after an accepted recipient: about the message
+    Rule("any", "530 534 535 538", _, _, _ST, "login"),
+    Rule("auth", "432", _, _, _ST, "login"),
+    Rule("starttls, auth", "2xx 3xx 5xx", _, _, _ST, "login"),
+    # The relay as such: it closes, is full, or overrun.
+    Rule("message", "421", _, "too fast", _SL, "too_fast"),
+    Rule("any", "421", _, _, _SL, "unavailable"),
+    Rule("session", "4xx", _, _, _SL, "unavailable"),
+    Rule("session", "5xx", _, _, _ST, "refused_service"),
+    # 4xx is never final before the retry window ends.
+    Rule("message", "4xx", "4.3.1 4.3.2", _, _SL, "unavailable"),
+    Rule("message", "4xx", "4.2.1", _, _RT, "busy"),  # one mailbox gets too much, from anybody
+    Rule("message", "4xx", "4.2.2", _, _RT, "mailbox_full"),
+    Rule("message", "4xx", _, "greylisted", _RT, "greylisted"),
+    Rule("message", "4xx", "4.7.28 4.7.65x 4.4.5", _, _SL, "too_fast"),
+    Rule("message", "4xx", _, "too fast", _SL, "too_fast"),
+    Rule("message", "4xx", _, "mailbox full", _RT, "mailbox_full"),
+    Rule("message", "4xx", "4.4.7", _, _RT, "expired"),
+    Rule("message", "4xx", "4.7.x", _, _RT, "policy"),
+    Rule("message", "4xx", _, _, _RT, "later"),
+    # 5xx with an enhanced code: about a mailbox that is full today, about us, or about the address.
+    Rule("message", "5xx", "5.2.2", _, _RT, "mailbox_full"),
+    Rule("rcpt, data, dot", "5xx", "5.7.123 5.7.124 5.7.129 5.7.133 5.7.134 5.7.135 5.7.136", _, _RJ, "restricted"),
+    Rule("rcpt, data, dot", "5xx", "5.7.1", "unknown user", _RJ, "unknown_user"),
+    Rule("message", "5xx", "5.7.x", "relaying", _P, "relaying_denied"),
+    Rule("message", "5xx", "5.7.x", "reputation", _P, "reputation"),
+    Rule("message", "5xx", "5.7.x", _, _P, "policy"),
+    Rule("message", "5xx", "5.1.7 5.1.8", _, _P, "our_sender"),
+    Rule("message", "5xx", "5.2.3 5.3.4", _, _P, "too_big"),
+    Rule("message", "5xx", "5.6.7", _, _RJ, "needs_smtputf8"),
+    Rule("rcpt, data, dot", "5xx", "5.1.6", _, _RJ, "moved"),
+    Rule("rcpt, data, dot", "5xx", "5.1.2 5.1.10 5.4.0 5.4.4", _, _RJ, "unknown_host"),
+    Rule("rcpt, data, dot", "5xx", "5.1.x 5.4.1", _, _RJ, "unknown_user"),
+    Rule("rcpt, data, dot", "5xx", "5.2.1", _, _RJ, "disabled"),
+    Rule("rcpt, data, dot", "5xx", "5.4.7", _, _RJ, "expired"),
+    Rule("rcpt, data, dot", "5xx", "5.4.6 5.4.14", _, _RJ, "loop"),
+    Rule("rcpt, data, dot", "5xx", "5.2.x 5.4.x", _, _RJ, "undeliverable"),
+    # 5xx by its code, its place and its words alone.
+    Rule("message", "500 502 503 504 555", _, _, _ST, "no_usable_smtp"),  # commands unknown or in a wrong order
+    Rule("mail", "5xx", _, "too big", _P, "too_big"),
+    Rule("mail", "5xx", _, _, _P, "our_sender"),
+    Rule("rcpt, data, dot", "552", _, "too big", _P, "too_big"),
+    Rule("rcpt, data, dot", "552", _, _, _RT, "mailbox_full"),
+    Rule("rcpt", "5xx", _, "mailbox full", _RT, "mailbox_full"),
+    Rule("rcpt", "5xx", _, "relaying", _P, "relaying_denied"),
+    Rule("rcpt", "5xx", _, "reputation", _P, "reputation"),
+    Rule("rcpt", "5xx", _, "unknown user", _RJ, "unknown_user"),
+    Rule("rcpt", "5xx", _, "unknown host", _RJ, "unknown_host"),
+    Rule("rcpt", "5xx", _, "moved", _RJ, "moved"),
+    Rule("rcpt", "551", _, _, _RJ, "moved"),
+    Rule("rcpt", "5xx", _, "policy", _P, "policy"),
+    Rule("rcpt", "5xx", _, "disabled", _RJ, "disabled"),
+    Rule("rcpt", "521 556", _, _, _RJ, "unknown_host"),  # RFC 7504: takes no mail at all
+    Rule("rcpt", "5xx", _, _, _RJ, "refused"),
+    Rule("data, dot", "5xx", _, _, _P, "content"),  # after an accepted recipient: about the message
     # Not an SMTP answer, or a 2xx and 3xx where none belongs: whoever speaks here can't be believed.
-    Rule(Verdict.UNCERTAIN, _at(Stage.DOT)),
-    Rule(Verdict.RETRY, _MESSAGE),
-    Rule(Verdict.STOP),
+    Rule("dot", _, _, _, _U, "nonsense"),
+    Rule("message", _, _, _, _RT, "nonsense"),
+    Rule("any", _, _, _, _ST, "nonsense"),
 )
+
+
+def rule_for(stage: Stage, code: int | None, enhanced: str | None = None, words: str = "") -> Rule:
+    """Return the rule that decides about an answer; `code` None is a dropped connection or a timeout."""
+    said = "-" if code is None else str(code)
+    return next(rule for rule in TABLE if rule.matches(stage, said, enhanced or "", words))
 
 
 def judge(stage: Stage, code: int | None, enhanced: str | None = None, words: str = "") -> Verdict:
     """Say what an answer means; `code` None is a dropped connection or a timeout."""
-    return next(rule.verdict for rule in TABLE if rule.matches(stage, code, enhanced, words))
+    return rule_for(stage, code, enhanced, words).verdict
+
+
+# Whose words a relay passes on, by what these receivers always write.
+_SPEAKERS = {
+    "google": re.compile(r"\bgsmtp\b|google\.com|gmail", re.IGNORECASE),
+    "microsoft": re.compile(r"outlook\.com|hotmail|protection\.outlook|\bS77\d|\bS3\d{3}\b", re.IGNORECASE),
+    "yahoo": re.compile(r"yahoo|\bTSS\d\d\b|\baol\.com", re.IGNORECASE),
+    "icloud": re.compile(r"icloud|apple\.com", re.IGNORECASE),
+    "telenet": re.compile(r"telenet", re.IGNORECASE),
+    "proximus": re.compile(r"skynet\.be|proximus|belgacom", re.IGNORECASE),
+    "gmx": re.compile(r"\bgmx\.|web\.de", re.IGNORECASE),
+}
+
+
+def speaker(words: str) -> str | None:
+    """Return the provider whose words a relay passes on; None if they name none that we know."""
+    return next((name for name, pattern in _SPEAKERS.items() if pattern.search(words)), None)
 
 
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
@@ -131,9 +254,13 @@ class Reply:
         # A class that contradicts the code is a mistake of the relay: the code is what RFC 5321 goes by.
         return found[1] if found and self.code is not None and found[1][0] == str(self.code)[0] else None
 
+    @cached_property
+    def rule(self) -> Rule:
+        return rule_for(self.stage, self.code, self.enhanced, self.words)
+
     @property
     def verdict(self) -> Verdict:
-        return self.found or judge(self.stage, self.code, self.enhanced, self.words)
+        return self.found or self.rule.verdict
 
     def __str__(self) -> str:
         """Show stage, code and words, with addresses masked: relays repeat the recipient, and this text is kept."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from datetime import timedelta
 
 import pytest
+from conftest import ROOT
 
 from outreach.delivery.replies import (
     LONGEST_PAUSE,
@@ -16,7 +19,10 @@ from outreach.delivery.replies import (
     judge,
     relay_pause,
     retry_pause,
+    rule_for,
+    speaker,
 )
+from outreach.delivery.replies import TABLE as TABLE_OF_RULES
 
 CONNECT, EHLO, STARTTLS, AUTH = Stage.CONNECT, Stage.EHLO, Stage.STARTTLS, Stage.AUTH
 MAIL, RCPT, DATA, DOT = Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT
@@ -76,6 +82,10 @@ TABLE = [
     (RCPT, 550, "5.2.1 mailbox disabled", Verdict.REJECT),
     (RCPT, 501, "5.1.3 bad syntax", Verdict.REJECT),
     (RCPT, 554, "delivery error: no account", Verdict.REJECT),
+    (RCPT, 550, "5.7.1 <ann@x.example>: Recipient address rejected: User unknown", Verdict.REJECT),
+    (RCPT, 550, "5.7.133 sender not allowed for this group", Verdict.REJECT),
+    (RCPT, 550, "5.5.0 Requested action not taken: mailbox unavailable", Verdict.REJECT),
+    (RCPT, 521, "host accepts no mail", Verdict.REJECT),
     (DOT, 550, "5.1.1 no such user", Verdict.REJECT),
     (DATA, 554, "5.1.1 no valid recipients", Verdict.REJECT),
     (RCPT, 553, "5.6.7 needs SMTPUTF8", Verdict.REJECT),
@@ -83,6 +93,8 @@ TABLE = [
     (RCPT, 552, "5.2.2 mailbox full", Verdict.RETRY),
     (RCPT, 552, "", Verdict.RETRY),
     (RCPT, 550, "5.2.2 over quota", Verdict.RETRY),
+    (RCPT, 550, "mailbox is full", Verdict.RETRY),
+    (RCPT, 552, "message too big", Verdict.PAUSE),
     (DOT, 552, "5.2.2 mailbox full", Verdict.RETRY),
     (DOT, 552, "", Verdict.RETRY),
     # About us
@@ -102,6 +114,10 @@ TABLE = [
     (DOT, 554, "5.6.0 content rejected", Verdict.PAUSE),
     (DOT, 554, "transaction failed", Verdict.PAUSE),
     (DOT, 552, "5.3.4 too big", Verdict.PAUSE),
+    # Where no mail is concerned
+    *((stage, code, "", Verdict.RENEW) for stage in (Stage.RSET, Stage.QUIT) for code in (None, 221, 250, 421, 502)),
+    (AUTH, 432, "4.7.12 a password transition is needed", Verdict.STOP),
+    (MAIL, 555, "parameters not recognized", Verdict.STOP),
     # Nonsense
     (DOT, 354, "go on", Verdict.UNCERTAIN),
     (MAIL, 354, "", Verdict.RETRY),
@@ -119,6 +135,48 @@ def test_every_stage_and_code_has_a_verdict() -> None:
         for code in (None, *range(200, 600)):
             for enhanced in (None, f"{(code or 500) // 100}.7.1", f"{(code or 500) // 100}.1.1"):
                 assert judge(stage, code, enhanced) in Verdict
+
+
+def test_the_docs_show_the_table_as_it_is() -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    page = importlib.import_module("make_sending")
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert text == page.page_with_table(text)
+    assert text.count(" **reject** ") > 10
+    verdicts = {verdict for verdict in Verdict if f"| **{verdict.value}** | " in text}
+    assert verdicts == set(Verdict)
+
+
+def test_every_rule_decides_something() -> None:
+    """A rule behind one that covers it would never be read."""
+    codes = [None, *range(200, 600)]
+    subjects = [
+        f"{one}.{two}.{three}" for one in "45" for two in range(8) for three in (*range(37), 57, *range(120, 137), 650)
+    ]
+    samples = ["", "slow down", "greylisted", "no such user", "null mx", "has moved", "over quota", "account disabled",
+               "relaying denied", "blacklist", "spam", "message too big"]  # fmt: skip
+    reached = set()
+    for stage in Stage:
+        for words in samples:
+            reached |= {id(rule_for(stage, code, None, words)) for code in codes}
+            for code in (450, 451, 452, 550, 552, 554):
+                reached |= {
+                    id(rule_for(stage, code, enhanced, words)) for enhanced in subjects if enhanced[0] == str(code)[0]
+                }
+    assert [rule for rule in TABLE_OF_RULES if id(rule) not in reached] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "provider"),
+    [
+        ("4.7.28 Our system has detected an unusual rate of mail - gsmtp", "google"),
+        ("4.7.650 The mail server [x] has been temporarily rate limited (S775) outlook.com", "microsoft"),
+        ("4.7.0 [TSS04] Messages from x temporarily deferred", "yahoo"),
+        ("4.7.0 too many connections", None),
+    ],
+)
+def test_a_relay_passes_on_whose_words_they_are(words: str, provider: str | None) -> None:
+    assert speaker(words) == provider
 
 
 def test_450_and_454_are_not_final_at_any_stage_of_a_message() -> None:
