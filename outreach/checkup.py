@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -26,6 +27,7 @@ from outreach.inbox import examining as inbox
 from outreach.keys import Keys, keys_file, read_keys
 from outreach.models import Installation
 from outreach.place import Standing
+from outreach.relays import Relay
 from outreach.settings import FILE_NAME, Settings, load_settings
 
 
@@ -58,7 +60,8 @@ def examine(project: Path) -> Iterator[Finding]:
             database.close()
     yield from _each("template", templates.available, templates.load, project / "templates" / "emails")
     yield from _each("segment", segments.available, segments.load, project / "segments")
-    yield from _caught("relay", lambda: _relay(settings))
+    for relay in settings.all_relays:
+        yield from _caught("relay", partial(_relay, relay))
     yield from _caught("inbox", lambda: _inbox(settings, project))
 
 
@@ -197,13 +200,13 @@ def _inbox(settings: Settings, project: Path) -> Iterator[Finding]:
         yield Finding("inbox", ok, text)
 
 
-def _relay(settings: Settings) -> Iterator[Finding]:
-    relay = settings.relay
-    place = f"{relay.host}:{relay.port} ({relay.security})"
-    context = None if relay.security == "none" else tls_context(relay)
+def _relay(relay: Relay) -> Iterator[Finding]:
+    found = relay.settings
+    place = f"{found.host}:{found.port} ({found.security})"
+    context = None if found.security == "none" else tls_context(found)
     try:
-        connect(relay, context).close()
+        connect(found, context).close()
     except NoConnection as refused:
         yield Finding("relay", False, f"{place}: {refused}")
     else:
-        yield Finding("relay", True, f"{place} answers" + (" and takes the login" if relay.username else ""))
+        yield Finding("relay", True, f"{place} answers" + (" and takes the login" if found.username else ""))

@@ -8,10 +8,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from outreach.errors import Complaint, FileRefused
 
@@ -37,6 +37,12 @@ _PLAIN = {
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "write names and values, one to a line"),
     **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), "write a date such as 2026-03-31"),
 }
+
+
+class Section(BaseModel):
+    """A part of a file in which a name that nobody knows is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)
@@ -222,10 +228,14 @@ def _as_written(data: Any, location: Location) -> Location:
 
 def _known_names(model: type[BaseModel], location: Location) -> str:
     current: type[BaseModel] | None = model
+    own_name = False  # the next part is a name of the writer's own, as in [relays.first]
     for part in location[:-1]:
-        if current is not None and isinstance(part, str):
+        if own_name:
+            own_name = False
+        elif current is not None and isinstance(part, str):
             by_name = {field.alias or name: field for name, field in current.model_fields.items()}
-            current = _model_within(by_name[part].annotation) if part in by_name else None
+            annotation = by_name[part].annotation if part in by_name else None
+            current, own_name = _model_within(annotation), get_origin(annotation) is dict
     if current is None:
         return ""
     names = sorted(field.alias or name for name, field in current.model_fields.items())

@@ -298,7 +298,8 @@ def forget_answers(app: App) -> int:
         return keeping.forget(session, app.settings.inbox, app.now())
 
 
-def wake_relay(app: App) -> None:
-    """Forget that the relay rests: a person started the sender anew, perhaps after mending its settings."""
+def wake_relays(app: App) -> None:
+    """Forget that relays rest: a person started the sender anew, perhaps after mending its settings."""
     with app.database.writing() as session:
-        resting.end(session, app.settings.relay)
+        for relay in app.settings.all_relays:
+            resting.end(session, relay)

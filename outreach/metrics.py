@@ -29,7 +29,6 @@ from outreach.models import (
     Lead,
     OutboxMail,
     OutboxStatus,
-    RelayRest,
     Worker,
 )
 
@@ -141,16 +140,14 @@ def _age(at: datetime | None, now: datetime) -> float:
 
 
 def _relays(session: Session, app: App, now: datetime) -> Iterator[Metric]:
-    name = resting.name_of(app.settings.relay)
-    rest = session.get(RelayRest, name)
-    left = max((rest.until - now).total_seconds(), 0.0) if rest else 0.0
-    yield _gauge(
-        "outreach_relay_rest_seconds", "How long the relay still rests; 0 = it works.", {(name,): left}, ("relay",)
-    )
-    failures = rest.failures if rest else 0
-    yield _gauge("outreach_relay_failures", "How often it failed in a row.", {(name,): failures}, ("relay",))
-    wrong = int(bool(rest and rest.configuration))
-    yield _gauge("outreach_relay_misconfigured", "1 if a person must mend our settings.", {(name,): wrong}, ("relay",))
+    rests = resting.everything(session)
+    found = {relay.name: rests.get(relay.name) for relay in app.settings.all_relays}
+    left = {(name,): max((rest.until - now).total_seconds(), 0.0) if rest else 0.0 for name, rest in found.items()}
+    yield _gauge("outreach_relay_rest_seconds", "How long the relay still rests; 0 = it works.", left, ("relay",))
+    failures = {(name,): float(rest.failures) if rest else 0.0 for name, rest in found.items()}
+    yield _gauge("outreach_relay_failures", "How often it failed in a row.", failures, ("relay",))
+    wrong = {(name,): float(bool(rest and rest.configuration)) for name, rest in found.items()}
+    yield _gauge("outreach_relay_misconfigured", "1 if a person must mend our settings.", wrong, ("relay",))
 
 
 def _counted(

@@ -5,24 +5,32 @@ An unknown name is refused with file, line and the known names: a misspelt limit
 
 from __future__ import annotations
 
+import copy
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from email.utils import parseaddr
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 
 from outreach.documents import Document, read_toml, validate
+from outreach.documents import Section as Section
 from outreach.errors import Complaint, FileRefused, Refusal
+from outreach.relays import Providers, Relay, Relays, known_providers, only
+from outreach.relays import ProviderSettings as ProviderSettings
+from outreach.relays import RelaySettings as RelaySettings
 
 FILE_NAME = "outreach.toml"
 PREFIX = "OUTREACH_"
+NAME = "NAME"
+_HOUR = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_WINDOW = re.compile(rf"(?:daily )?(?P<opens>{_HOUR})-(?P<closes>{_HOUR}|24:00)")
 # Not settings: they say where the settings are, or belong to the command line.
 RESERVED = frozenset({"OUTREACH_PROJECT"})
 
@@ -33,10 +41,6 @@ class SenderType(StrEnum):
     FEDERATION = "federation"
     AUTHORITY = "authority"
     ENTERPRISE = "enterprise"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _web_address(value: str) -> str:
@@ -89,11 +93,21 @@ def _topics(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _window(value: str) -> str:
+    if value in ("always", "office"):
+        return value
+    found = _WINDOW.fullmatch(value)
+    if not found or found["opens"] >= found["closes"]:
+        raise ValueError("must be always, office, hours such as 08:00-20:00 (on working days), or daily 08:00-20:00")
+    return value
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
 ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Line = Annotated[str, AfterValidator(_one_line)]
+Window = Annotated[Line, AfterValidator(_window)]
 Topics = Annotated[dict[str, Line], BeforeValidator(_named), AfterValidator(_topics)]
 
 
@@ -130,26 +144,6 @@ class MailSettings(Section):
     reply_to: str = Field("", description="Reply-To; empty = none")
     bounce_domain: str = Field("", description="Domain of bounces+<token>@…; empty = envelope sender is From")
     list_id: Line = Field("", description="List-Id; empty = outreach.<domain of From>")
-
-
-class RelaySettings(Section):
-    host: str = Field("127.0.0.1", description="The relay (smarthost) that takes our mail")
-    port: int = Field(25, ge=1, le=65535, description="25, 587 (STARTTLS) or 465 (TLS)")
-    security: Literal["none", "starttls", "tls"] = Field("none", description="none only to this machine")
-    username: str = Field("", description="Login; empty = no login")
-    password: SecretStr = Field(SecretStr(""), description="Better in OUTREACH_RELAY__PASSWORD")
-    ca_file: str = Field("", description="Certificates to trust instead of the system's")
-    connections: int = Field(4, ge=1, le=50, description="Connections at the same time")
-    per_second: float = Field(0, ge=0, description="Messages a second at most, over all connections; 0 = no limit")
-    timeout: float = Field(600, ge=1, le=3600, description="Seconds to wait after the final dot (RFC 5321: 600)")
-
-    @model_validator(mode="after")
-    def _secure(self) -> RelaySettings:
-        if self.username and self.security == "none":
-            raise ValueError("a login without TLS shows the password to everybody: set security to starttls or tls")
-        if self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
-            raise ValueError(f"{self.host} is another machine: set security to starttls or tls")
-        return self
 
 
 class InboxSettings(Section):
@@ -199,8 +193,26 @@ class SendingSettings(Section):
     max_lateness_minutes: int = Field(120, ge=1, description="A campaign due longer ago waits for a person")
     audience_tolerance: float = Field(0.2, ge=0, le=10, description="Audience off the approved count by more: pause")
     retry_hours: int = Field(72, ge=1, le=240, description="How long a 4xx is retried")
+    window: Window = Field(
+        "always",
+        description="When campaigns are sent: always, office (office hours on working days), 08:00-20:00 on working "
+        "days, or daily 08:00-20:00; a campaign file may say otherwise",
+    )
     lease_seconds: int = Field(45, ge=5, le=3600, description="A worker silent for longer loses its rows")
     approve_own: bool = Field(False, description="true for a team of one: who submitted may approve")
+
+
+class LimitSettings(Section):
+    """When a campaign waits for what comes of its first mails, and when it pauses by itself."""
+
+    rejected: float = Field(0.1, gt=0, le=1, description="Pause past this share of mails refused by the relay")
+    bounced: float = Field(0.08, gt=0, le=1, description="Pause past this share of mails that bounced")
+    complained: float = Field(0.003, gt=0, le=1, description="Pause past this share of mails complained about")
+    among: int = Field(1000, ge=10, description="The shares are those of the last so many mails, and of all")
+    least: int = Field(100, ge=1, description="Mails that must have been tried before a share counts")
+    canary: int = Field(0, ge=0, description="So many mails go first and the others wait; 0 = none")
+    canary_minutes: int = Field(60, ge=1, le=10_080, description="How long they wait for bounces and complaints")
+    notify: str = Field("", description="Address that is told when a campaign pauses by itself; empty = nobody")
 
 
 class FrequencySettings(Section):
@@ -294,8 +306,11 @@ class Settings(Section):
     sender: SenderSettings = SenderSettings()
     mail: MailSettings = MailSettings()
     relay: RelaySettings = RelaySettings()
+    relays: Relays = Field({}, description="Several relays by name, instead of [relay]")
+    providers: Providers = Field(default_factory=known_providers, description="Recipients' providers by name")
     inbox: InboxSettings = InboxSettings()
     sending: SendingSettings = SendingSettings()
+    limits: LimitSettings = LimitSettings()
     frequency: FrequencySettings = FrequencySettings()
     tracking: TrackingSettings = TrackingSettings()
     leads: LeadSettings = LeadSettings()
@@ -304,6 +319,19 @@ class Settings(Section):
     imports: ImportSettings = ImportSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Settings:
+        if self.relays and "relay" in self.model_fields_set:
+            raise ValueError("[relay] is for one relay and [relays.NAME] for several: write one or the other")
+        if self.relays and all(relay.backup for relay in self.relays.values()):
+            raise ValueError("every relay has backup = true: one at least carries mail while all is well")
+        return self
+
+    @property
+    def all_relays(self) -> list[Relay]:
+        """Return the relays in the order of the file."""
+        return [Relay(name, relay) for name, relay in self.relays.items()] or [only(self.relay)]
 
     @property
     def from_address(self) -> str:
@@ -327,26 +355,39 @@ def load_settings(project: Path, environment: Mapping[str, str] | None = None) -
     overrides = _from_environment(environment)
     if not overrides:
         return from_file
-    data = {name: dict(section) for name, section in document.data.items()}
-    for (section, name), value in overrides.items():
-        data.setdefault(section, {})[name] = value
+    data = copy.deepcopy(document.data)
+    for names, value in overrides.items():
+        section = data
+        for name in names[:-1]:
+            section = section.setdefault(name, {})
+        section[names[-1]] = value
     try:
         return validate(Settings, Document(Path("environment"), data, {}))
     except FileRefused as error:
         raise Refusal("\n".join(_as_variable(complaint) for complaint in error.complaints)) from error
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], Any]:
-    found: dict[tuple[str, str], Any] = {}
+def sections() -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    """Yield where each section stands and what it holds; NAME stands for the names that a project gives."""
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield (section,), field.annotation
+        else:
+            yield (section, NAME), get_args(field.annotation)[1]
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
+    found: dict[tuple[str, ...], Any] = {}
+    models = {place[0]: (len(place), model) for place, model in sections()}
     for variable, value in environment.items():
         if not variable.startswith(PREFIX) or variable in RESERVED:
             continue
-        section, _, name = variable.removeprefix(PREFIX).lower().partition("__")
-        field = Settings.model_fields.get(section)
-        known = field.annotation.model_fields if field is not None and field.annotation is not None else {}
-        if name not in known:
+        names = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+        depth, model = models.get(names[0], (0, Section))
+        if len(names) != depth + 1 or names[-1] not in model.model_fields:
             raise Refusal(f"environment: {variable} is no setting; known: {', '.join(known_variables())}")
-        found[section, name] = _as_list(value) if get_origin(known[name].annotation) is list else value
+        is_list = get_origin(model.model_fields[names[-1]].annotation) is list
+        found[names] = _as_list(value) if is_list else value
     return found
 
 
@@ -356,13 +397,10 @@ def _as_list(value: str) -> list[str]:
 
 def known_variables() -> list[str]:
     """Return the name of every setting as an environment variable."""
-    return [
-        f"{PREFIX}{section}__{name}".upper()
-        for section, field in Settings.model_fields.items()
-        for name in field.annotation.model_fields  # type: ignore[union-attr]
-    ]
+    return [PREFIX + "__".join((*place, name)).upper() for place, model in sections() for name in model.model_fields]
 
 
 def _as_variable(complaint: Complaint) -> str:
-    section, _, rest = complaint.text.partition(".")
-    return f"environment, {PREFIX}{section.upper()}__{rest}"
+    names, _, text = complaint.text.partition(": ")
+    *places, name = names.split(".")
+    return f"environment, {PREFIX}{''.join(f'{place.upper()}__' for place in places)}{name}: {text}"

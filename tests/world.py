@@ -21,7 +21,7 @@ from outreach.belgium.numbers import make_enterprise_number
 from outreach.campaigns import life, reviewing, starting
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec
-from outreach.links import hash_address
+from outreach.links import hash_address as hash_address
 from outreach.models import (
     AddressKind,
     Basis,

@@ -52,28 +52,29 @@ def is_holiday(day: date) -> bool:
     return day in _holidays(day.year)
 
 
+def is_working_day(day: date) -> bool:
+    """Tell whether offices work on a day: Monday to Friday, no public holiday."""
+    return day.weekday() < 5 and not is_holiday(day)
+
+
 def next_office_time(when: datetime, opens: time = time(9), closes: time = time(17)) -> datetime:
     """Return `when` if it lies in office hours (Mon–Fri, no holiday, Brussels time), else the next opening in UTC."""
     if when.tzinfo is None:
         raise ValueError("next_office_time takes an aware time")
     local = when.astimezone(BRUSSELS)
-    if _is_working_day(local.date()):
+    if is_working_day(local.date()):
         if opens <= local.time() < closes:
             return when
         if local.time() < opens:
             return _opening(local.date(), opens)
     day = local.date() + timedelta(days=1)
-    while not _is_working_day(day):
+    while not is_working_day(day):
         day += timedelta(days=1)
     return _opening(day, opens)
 
 
 def _opening(day: date, opens: time) -> datetime:
     return datetime.combine(day, opens, tzinfo=BRUSSELS).astimezone(UTC)
-
-
-def _is_working_day(day: date) -> bool:
-    return day.weekday() < 5 and not is_holiday(day)
 
 
 def _with_offset(moment: datetime) -> str:

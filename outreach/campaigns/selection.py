@@ -33,7 +33,7 @@ from outreach.audience.segments import Segment, contact_ids
 from outreach.models import Basis, Company, Contact, Establishment, LegalBasis, SkipReason
 from outreach.models.columns import BigId
 
-COLUMNS = ("contact_id", "company_id", "address_hash", "province_nis", "section_2025", "reason")
+COLUMNS = ("contact_id", "company_id", "address_hash", "address_domain", "province_nis", "section_2025", "reason")
 _GATHERED = ("company_id", "province_nis", "section_2025", "reason")
 
 
@@ -60,6 +60,7 @@ def audience(segment: Segment, policy: Policy) -> Subquery:
             Contact.id.label("contact_id"),
             Contact.company_id,
             Contact.address_hash,
+            Contact.address_domain,
             # The place where the contact works, if we know it, says more than the company's seat.
             func.coalesce(Establishment.province_nis, Company.province_nis).label("province_nis"),
             Company.section_2025,

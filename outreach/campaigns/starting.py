@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Integer, String, case, column, func, insert, literal, select, update, values
+from sqlalchemy import ColumnElement, Integer, String, case, column, func, insert, literal, select, update, values
 from sqlalchemy.orm import Session
 
 from outreach.audience.eligibility import policy_of
@@ -33,6 +33,7 @@ from outreach.models import (
     Link,
     PauseKind,
 )
+from outreach.relays import OTHER
 from outreach.settings import Settings
 
 SYSTEM = "scheduler"
@@ -199,6 +200,7 @@ def _insert_audience(
         rows.c.company_id,
         rows.c.province_nis,
         rows.c.section_2025,
+        _provider(rows.c.address_domain, settings),
         rows.c.address_hash,
         case(
             (rows.c.reason.is_(None), literal(DeliveryStatus.PENDING, status)),
@@ -208,12 +210,21 @@ def _insert_audience(
         literal(0),
         literal(now, Delivery.status_at.type),
     )
-    names = "campaign_id contact_id company_id province_nis section_2025 address_hash status reason attempts status_at"
-    session.connection().execute(insert(Delivery).from_select(names.split(), chosen, include_defaults=False))
+    cell = "campaign_id contact_id company_id province_nis section_2025 provider"
+    names = f"{cell} address_hash status reason attempts status_at".split()
+    session.connection().execute(insert(Delivery).from_select(names, chosen, include_defaults=False))
     pending = case((Delivery.status == DeliveryStatus.PENDING, 1), else_=0)
     counts = select(func.count(), func.coalesce(func.sum(pending), 0)).where(Delivery.campaign_id == campaign.id)
     contacts, mailable = session.execute(counts).one()
     return int(contacts), int(mailable)
+
+
+def _provider(domain: ColumnElement[str | None], settings: Settings) -> ColumnElement[str]:
+    """Return whose servers take the mail to an address at a domain, as `[providers]` lists them."""
+    listed = {name: one.domains for name, one in settings.providers.items() if one.domains}
+    if not listed:
+        return literal(OTHER)
+    return case(*((domain.in_(domains), literal(name)) for name, domains in listed.items()), else_=literal(OTHER))
 
 
 def _refuse_other_audience(

@@ -45,7 +45,7 @@ def command(door: Door, inbox: bool, log_format: str | None) -> None:
         stop_event() as stop,
     ):
         logs.set_up(app.settings.log, form=log_format)
-        jobs.wake_relay(app)
+        jobs.wake_relays(app)
         with scheduler.running(app, stop):
             _say_where(app)
             _serve(app, listener, stop)
@@ -77,8 +77,10 @@ def _relay_of(app: App, inbox: bool) -> Iterator[App]:
         click.echo(f"inbox  http://127.0.0.1:{pages}/ keeps every mail; nothing leaves this machine")
         for name in _left_alone(app):
             click.echo(f"campaign {name} is sent for real: left alone until `outreach up` without --inbox", err=True)
-        relay = RelaySettings(host="127.0.0.1", port=smtp, connections=app.settings.relay.connections)
-        yield replace(app, settings=app.settings.model_copy(update={"relay": relay}), simulated=True)
+        relay = RelaySettings(host="127.0.0.1", port=smtp, connections=app.settings.all_relays[0].settings.connections)
+        # The inbox takes mail as fast as it comes, whatever domain it is to.
+        instead = {"relay": relay, "relays": {}, "providers": {}}
+        yield replace(app, settings=app.settings.model_copy(update=instead), simulated=True)
 
 
 def _left_alone(app: App) -> list[str]:
@@ -106,11 +108,13 @@ def _listening(app: App) -> Iterator[socket.socket]:
 
 
 def _say_where(app: App) -> None:
-    site, relay = app.settings.site, app.settings.relay
+    site = app.settings.site
     here = f"http://{f'[{site.host}]' if ':' in site.host else site.host}:{site.port}"
     click.echo(f"site   {here}/" + (f"  (companies reach it at {site.url})" if site.url != here else ""))
     click.echo(f"staff  {here}/staff")
-    click.echo(f"relay  {relay.host}:{relay.port}, {relay.security if relay.security != 'none' else 'without TLS'}")
+    for relay in (one.settings for one in app.settings.all_relays):
+        tls = relay.security if relay.security != "none" else "without TLS"
+        click.echo(f"relay  {relay.host}:{relay.port}, {tls}{', a backup' if relay.backup else ''}")
     click.echo("stop with Ctrl-C")
 
 

@@ -35,7 +35,7 @@ def command(
     with door.open() as app, _serving(app, metrics), stop_event() as stop:
         # A run that ends prints its sum: what went well needn't be told twice.
         logs.set_up(app.settings.log, form=log_format, quiet=once or until_idle)
-        jobs.wake_relay(app)
+        jobs.wake_relays(app)
         if not (once or until_idle):
             _run_on(app, stop)
             return

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import selectors
 import time
-from collections import deque
+from collections import defaultdict, deque
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
@@ -19,9 +20,10 @@ from outreach.delivery import claiming, exchanging, smtp
 from outreach.delivery.claiming import Attempts, Result
 from outreach.delivery.connecting import Connector
 from outreach.delivery.exchanging import Answered, Ready
-from outreach.delivery.lanes import Lane, Mail
+from outreach.delivery.lanes import CampaignLane, Lane, Mail
 from outreach.delivery.replies import Stage, Verdict
 from outreach.delivery.rounds import Round
+from outreach.delivery.routes import Route
 from outreach.delivery.smtp import Connection
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,8 @@ class Carrier:
     _connections: list[Connection] = field(default_factory=list)
     _claimed: deque[tuple[Lane, Mail]] = field(default_factory=deque)
     _ready: deque[Ready] = field(default_factory=deque)  # claimed and composed
-    _taken: deque[Ready] = field(default_factory=deque)  # `sending`, on no connection yet
+    # `sending`, on no connection yet, by the relay that gave the permit
+    _taken: defaultdict[str, deque[Ready]] = field(default_factory=lambda: defaultdict(deque))
     _answered: list[Answered] = field(default_factory=list)
     _turn: int = 0
     _batch: int = LEAST_CLAIMED
@@ -54,10 +57,12 @@ class Carrier:
 
     def run(self) -> None:
         """Carry until there is nothing left to do; what is on the wire is finished first."""
-        with Connector(self.round) as connector:
-            self._selector.register(connector, selectors.EVENT_READ)
+        with ExitStack() as stack:
+            connectors = [stack.enter_context(Connector(self.round, route)) for route in self.round.routes.all]
+            for connector in connectors:
+                self._selector.register(connector, selectors.EVENT_READ, connector)
             try:
-                while self._step(connector):
+                while self._step(connectors):
                     pass
             except Exception as error:
                 log.exception("sending stopped")
@@ -65,22 +70,37 @@ class Carrier:
             finally:
                 self._leave()
 
-    def _step(self, connector: Connector) -> bool:
+    def _step(self, connectors: list[Connector]) -> bool:
         """Do what can be done now, then wait for the network; False when the carrying is over."""
+        self.round.keep_pace()
         self._prepare()
-        busy = bool(self._ready or self._taken)
+        carrying = self.round.routes.carrying()
+        busy = bool(self._ready or any(self._taken.values()))
         if busy and not self.round.over():
-            connector.want(self.round.settings.relay.connections - len(self._connections))
-        seconds = self._exchange()
-        self._hand_out()
+            for connector in connectors:
+                if connector.route in carrying:
+                    connector.want(connector.route.connections - len(self._of(connector.route)))
+        seconds = self._exchange(carrying)
+        self._hand_out(carrying)
         in_flight = sum(connection.traffic.load for connection in self._connections)
-        if not in_flight and not self._answered:
-            if self.round.over() or not (self._ready or self._taken):
-                return False
-            if not self._connections and connector.gave_up:
-                return False
-        self._wait(connector, seconds)
+        if not in_flight and not self._answered and self._is_over(connectors, carrying):
+            return False
+        self._wait(seconds)
         return True
+
+    def _is_over(self, connectors: list[Connector], carrying: list[Route]) -> bool:
+        if self.round.over():
+            return True
+        if not carrying:
+            return False  # all rest for a short while; for a longer one the round would be over
+        if not (self._ready or any(self._taken.values())):
+            return not self.round.expects_permits()
+        if self.round.routes.is_dry() and all(isinstance(one.lane, CampaignLane) for one in self._ready):
+            return True
+        return not self._connections and all(one.gave_up for one in connectors if one.route in carrying)
+
+    def _of(self, route: Route) -> list[Connection]:
+        return [connection for connection in self._connections if connection.name == route.name]
 
     def _prepare(self) -> None:
         """Compose more mail before the connections run out of it, and claim more before there is none to compose."""
@@ -128,23 +148,55 @@ class Carrier:
         if result is not None:
             self.round.count(lane, mail, result)
 
-    def _exchange(self) -> float:
+    def _exchange(self, carrying: list[Route]) -> float:
         """Write the answers and take the next mails in one transaction; return the seconds until more may be taken."""
-        room = sum(max(self._depth - one.traffic.load, 0) for one in self._connections if one.usable) - len(self._taken)
-        wanted = 0 if self.round.over() or self._refusals() else max(min(room, len(self._ready)), 0)
-        granted, seconds = self.round.grant(wanted) if wanted else (0, LOOK_SECONDS)
-        if not granted and not self._answered:
+        next_ones, seconds = list[Ready](), LOOK_SECONDS
+        if not self.round.over() and not self._refusals():
+            for route in carrying:
+                chosen, wait = self._granted(route)
+                next_ones, seconds = next_ones + chosen, min(seconds, wait)
+        if not next_ones and not self._answered:
             return seconds
         answered, self._answered = self._answered, []
-        next_ones = [self._ready.popleft() for _ in range(granted)]
         exchanged = exchanging.exchange(self.round, answered, next_ones)
         for lane, its_mail, result in exchanged.results:
             self.round.count(lane, its_mail, result)
+        self._free_overrun()
         now = self.round.now()
         for one in exchanged.taken:
             tried = Attempts(one.mail.id, one.mail.tried.count + 1, one.mail.tried.first_at or now)
-            self._taken.append(replace(one, mail=replace(one.mail, tried=tried)))
+            self._taken[one.route].append(replace(one, mail=replace(one.mail, tried=tried)))
         return seconds
+
+    def _granted(self, route: Route) -> tuple[list[Ready], float]:
+        """Take from the mails that are ready those that may go over a relay now."""
+        free = sum(max(self._depth - one.traffic.load, 0) for one in self._of(route) if one.usable)
+        room = min(free - len(self._taken[route.name]), len(self._ready))
+        if room <= 0:
+            return [], LOOK_SECONDS
+        if self.round.permits.is_dry(route.name):
+            return self._granted_past_ceiling(route, room)
+        granted, seconds = self.round.grant(route, room)
+        return [replace(self._ready.popleft(), route=route.name) for _ in range(granted)], seconds
+
+    def _granted_past_ceiling(self, route: Route, room: int) -> tuple[list[Ready], float]:
+        """Take other mail only: a confirmation or a notice doesn't wait for tomorrow."""
+        other = [one for one in self._ready if not isinstance(one.lane, CampaignLane)][:room]
+        granted, seconds = self.round.grant(route, len(other), exempt=True)
+        for one in other[:granted]:
+            self._ready.remove(one)
+        return [replace(one, route=route.name) for one in other[:granted]], seconds
+
+    def _free_overrun(self) -> None:
+        """Free what is claimed for providers that are overrun: it is claimed again when their pace allows it."""
+        overrun = self.round.permits.overrun()
+        if not overrun:
+            return
+        freed = [(one.lane, one.mail) for one in self._ready if one.mail.provider in overrun]
+        freed += [(lane, mail) for lane, mail in self._claimed if mail.provider in overrun]
+        self._ready = deque(one for one in self._ready if one.mail.provider not in overrun)
+        self._claimed = deque((lane, mail) for lane, mail in self._claimed if mail.provider not in overrun)
+        exchanging.give_back(self.round, (), (), freed)
 
     def _refusals(self) -> bool:
         """Tell whether an answer is other than delivered: it is written before anything else is taken."""
@@ -156,32 +208,43 @@ class Carrier:
         self._delivered += len(self._answered)
         return False
 
-    def _hand_out(self) -> None:
+    def _hand_out(self, carrying: list[Route]) -> None:
         """Give what is taken to the connections with the least to do."""
         if self.round.over():
             for connection in self._connections:
-                self._taken.extend(connection.traffic.withdraw())
+                self._taken[connection.name].extend(connection.traffic.withdraw())
             return
+        self._divert(carrying)
         for connection in sorted(self._connections, key=lambda one: one.traffic.load):
-            while self._taken and connection.usable and connection.traffic.load < self._depth:
-                one = self._taken.popleft()
+            taken = self._taken[connection.name]
+            while taken and connection.usable and connection.traffic.load < self._depth:
+                one = taken.popleft()
                 connection.traffic.put(one, one.sender, one.recipient, one.message)
         for connection in list(self._connections):
             self._pump(connection)
+
+    def _divert(self, carrying: list[Route]) -> None:
+        """Give what is taken for a relay that rests to another: nothing was said to anybody about these mails."""
+        for name, taken in self._taken.items():
+            if not taken or any(route.name == name for route in carrying):
+                continue
+            for route in carrying:
+                granted, _ = self.round.grant(route, len(taken))
+                self._taken[route.name].extend(replace(taken.popleft(), route=route.name) for _ in range(granted))
 
     def _pump(self, connection: Connection) -> None:
         traffic = connection.traffic
         for one, reply in traffic.pump():
             if reply.stage is Stage.MAIL and reply.code is None and traffic.messages > 1 and not one.returned:
                 # The relay closed an idle connection: nothing was said about this mail, so it gets a new one at once.
-                self._taken.appendleft(replace(one, returned=True))
+                self._taken[connection.name].appendleft(replace(one, returned=True))
             else:
-                self._answered.append(Answered(one.lane, one.mail, reply))
+                self._answered.append(Answered(one.lane, one.mail, reply, connection.name))
         if not traffic.usable:
-            self._taken.extend(traffic.withdraw())
-            if traffic.idle:
-                self._drop(connection)
-                return
+            self._taken[connection.name].extend(traffic.withdraw())
+        if traffic.idle and not (traffic.usable and self.round.routes[connection.name].is_open()):
+            self._drop(connection)
+            return
         self._watch(connection)
 
     def _watch(self, connection: Connection) -> None:
@@ -194,7 +257,7 @@ class Carrier:
         self._connections.remove(connection)
         self.round.disconnect(connection)
 
-    def _wait(self, connector: Connector, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         """Wait for the network, and look at each connection that has news or has waited too long."""
         if self._answered:
             seconds = 0.0
@@ -203,8 +266,8 @@ class Carrier:
         left = min([now + min(seconds or LOOK_SECONDS, LOOK_SECONDS) if not self._answered else now, *deadlines]) - now
         news = self._selector.select(max(left, 0.0))
         for key, _ in news:
-            if key.fileobj is connector:
-                for connection in connector.take():
+            if isinstance(key.data, Connector):
+                for connection in key.data.take():
                     self._connections.append(connection)
                     self._selector.register(connection, selectors.EVENT_READ, connection)
             elif key.data in self._connections:
@@ -218,7 +281,8 @@ class Carrier:
         """Write what is known, give back what was never on the wire, and close."""
         claimed = [*((one.lane, one.mail) for one in self._ready), *self._claimed]
         try:
-            exchanging.give_back(self.round, self._answered, list(self._taken), claimed)
+            taken = [one for waiting in self._taken.values() for one in waiting]
+            exchanging.give_back(self.round, self._answered, taken, claimed)
         finally:
             for connection in list(self._connections):
                 self._drop(connection)

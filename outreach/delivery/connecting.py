@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from outreach.delivery.rounds import Round
+from outreach.delivery.routes import Route
 from outreach.delivery.smtp import Connection
 
 # A relay that is still silent after so long when the sending ends is left to its thread.
@@ -16,10 +17,11 @@ PATIENCE_AT_END = 5.0
 
 
 class Connector:
-    """Opens connections in threads of their own and wakes the selector that watches `fileno` when one is there."""
+    """Opens connections to one relay in threads of their own; wakes the selector that watches `fileno` for each."""
 
-    def __init__(self, round: Round) -> None:
+    def __init__(self, round: Round, route: Route) -> None:
         self._round = round
+        self.route = route
         self._opened: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -55,8 +57,10 @@ class Connector:
             return self._refused > 0 and self._under_way == 0 and self._opened.empty()
 
     def want(self, missing: int) -> None:
-        """Begin to open as many connections as are missing; one that was refused isn't asked for again."""
+        """Begin to open as many connections as are missing; one that was refused waits for the relay's rest to end."""
         with self._lock:
+            if self.route.reopened:
+                self.route.reopened, self._refused = False, 0
             more = missing - self._under_way - self._refused - self._opened.qsize()
             self._under_way += max(more, 0)
         for _ in range(more):
@@ -79,7 +83,7 @@ class Connector:
     def _open(self) -> None:
         connection = None
         try:
-            connection = self._round.connect()
+            connection = self._round.connect(self.route)
         finally:
             with self._lock:
                 self._under_way -= 1

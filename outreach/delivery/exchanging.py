@@ -16,14 +16,16 @@ from sqlalchemy.orm import Session
 from outreach.delivery import claiming
 from outreach.delivery.claiming import Result
 from outreach.delivery.lanes import Lane, Mail
-from outreach.delivery.replies import Reply, Verdict
+from outreach.delivery.replies import Reply, Verdict, speaker
 from outreach.delivery.rounds import Round
+from outreach.models import PaceOf
+from outreach.relays import OTHER
 
 # So many unknowable ends in a row, and a person looks before more mails end like that.
 UNCERTAIN_IN_A_ROW = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ready:
     """A claimed mail, composed; `message` is in wire form. `returned` says that a connection gave it back once."""
 
@@ -33,15 +35,17 @@ class Ready:
     recipient: str
     message: bytes = field(repr=False)
     returned: bool = False
+    route: str = ""  # the relay that it goes over, once there is a permit
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A mail that was on the wire, and the reply that decides about it."""
+    """A mail that was on the wire, the reply that decides about it, and the relay that gave it."""
 
     lane: Lane
     mail: Mail
     reply: Reply
+    route: str
 
 
 @dataclass
@@ -102,7 +106,8 @@ def _record_delivered(
     lane = group[0].lane
     sent = [(one.mail.id, str(one.reply)) for one in group]
     written = claiming.record_sent(session, lane.mails, round.worker_id, sent, now)
-    round.worked(session)
+    for name in {one.route for one in group}:
+        round.worked(session, round.routes[name])
     for one, (id, words) in zip(group, sent, strict=True):
         lane.note(one.mail, one.reply)
         if id in written:
@@ -123,19 +128,34 @@ def _take(round: Round, session: Session, group: Sequence[Ready], now: datetime,
 
 
 def _record(round: Round, session: Session, one: Answered, now: datetime, exchanged: Exchanged) -> None:
-    lane, reply = one.lane, one.reply
+    lane, reply, route = one.lane, one.reply, round.routes[one.route]
     if result := lane.record(session, round.worker_id, one.mail, reply, now):
         exchanged.results.append((lane, one.mail, result))
     match reply.verdict:
         case Verdict.DELIVERED:
-            round.worked(session)
+            round.worked(session, route)
         case Verdict.UNCERTAIN:
-            if round.rest(session, reply) >= UNCERTAIN_IN_A_ROW:
+            if round.rest(session, route, reply) >= UNCERTAIN_IN_A_ROW:
                 lane.give_pause(session, f"the relay takes mail without an answer: {reply}", now)
-        case Verdict.SLOW | Verdict.STOP:
-            round.rest(session, reply)
+        case Verdict.SLOW:
+            _slow(round, session, one)
+        case Verdict.STOP:
+            round.rest(session, route, reply)
         case Verdict.RETRY if reply.code is None:
-            round.rest(session, reply)
+            round.rest(session, route, reply)
+
+
+def _slow(round: Round, session: Session, one: Answered) -> None:
+    """Ease the provider that is overrun, where it is known; else the relay, which rests too."""
+    reply, route = one.reply, round.routes[one.route]
+    provider = speaker(reply.words)
+    if provider is None and reply.code != 421 and reply.rule.reason == "too_fast" and one.mail.provider != OTHER:
+        provider = one.mail.provider
+    if provider is not None:
+        round.permits.slow(PaceOf.PROVIDER, provider, str(reply))
+        return
+    round.permits.slow(PaceOf.RELAY, route.name, str(reply))
+    round.rest(session, route, reply)
 
 
 def _release(round: Round, session: Session, claimed: Sequence[tuple[Lane, Mail]]) -> None:

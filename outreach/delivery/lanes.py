@@ -19,6 +19,7 @@ from outreach.campaigns.mailing import Mailing, Recipient
 from outreach.delivery import claiming
 from outreach.delivery.claiming import Attempts, Mails, Result
 from outreach.delivery.replies import Reply, Verdict
+from outreach.delivery.turns import Turns
 from outreach.errors import NotFound
 from outreach.links import Links
 from outreach.models import (
@@ -33,6 +34,7 @@ from outreach.models import (
     SkipReason,
     given,
 )
+from outreach.relays import OTHER, provider_of
 from outreach.settings import Settings
 
 # So many refusals in a row and no mail taken: it is more likely us than all these addresses.
@@ -59,6 +61,7 @@ class Mail:
     address_hash: bytes | None = None
     recipient: Recipient | None = None
     content: Content | None = None
+    provider: str = OTHER
 
     @property
     def id(self) -> int:
@@ -99,16 +102,19 @@ class CampaignLane:
     now: datetime
     dialect: str
     refused: Refused = field(default_factory=Refused)
+    turns: Turns = field(default_factory=lambda: Turns({OTHER: 1}))
     mails: Mails = Delivery
 
-    def claim(self, session: Session, worker_id: int, now: datetime, limit: int) -> list[Mail]:
-        ids = claiming.claim(session, Delivery, worker_id, now, limit, Delivery.campaign_id == self.campaign_id)
+    def claim(self, session: Session, worker_id: int, now: datetime, provider: str, limit: int) -> list[Mail]:
+        """Claim mail to one provider."""
+        ours = (Delivery.campaign_id == self.campaign_id, Delivery.provider == provider)
+        ids = claiming.claim(session, Delivery, worker_id, now, limit, *ours)
         if not ids:
             return []
         bases = ALLOWED[self.mailing.sender.type]
         recipients = {recipient.delivery_id: recipient for recipient in mailing.recipients(session, ids, bases)}
         rows = session.connection().execute(_claimed(self.dialect), {"ids": given.as_parameter([id] for id in ids)})
-        return [Mail(Attempts(*row[:3]), row[3], row[4], recipients.get(row[0])) for row in rows]
+        return [Mail(Attempts(*row[:3]), row[3], row[4], recipients.get(row[0]), provider=provider) for row in rows]
 
     def compose(self, mail: Mail, now: datetime) -> Content:
         """Render the mail; whatever is raised is this row's own fault and nobody else's."""
@@ -188,7 +194,9 @@ class OutboxLane:
         sender = self.settings.from_address
         return [
             Mail(
-                Attempts(row.id, row.attempts, row.first_tried_at), content=Content(sender, row.recipient, row.message)
+                Attempts(row.id, row.attempts, row.first_tried_at),
+                content=Content(sender, row.recipient, row.message),
+                provider=provider_of(row.recipient.rpartition("@")[2], self.settings.providers),
             )
             for row in rows
         ]
@@ -229,13 +237,19 @@ def open_campaign(
     """Load what is needed to compose a campaign's mails."""
     campaign = session.get_one(Campaign, campaign_id)
     loaded = mailing.load(session, campaign_id, settings=settings, links=links)
-    mails = select(func.count()).where(
-        Delivery.campaign_id == campaign_id,
-        Delivery.status.not_in((DeliveryStatus.SKIPPED, DeliveryStatus.HELD_OUT, DeliveryStatus.CANCELLED)),
+    mails = (
+        select(Delivery.provider, func.count().label("mails"))
+        .where(
+            Delivery.campaign_id == campaign_id,
+            Delivery.status.not_in((DeliveryStatus.SKIPPED, DeliveryStatus.HELD_OUT, DeliveryStatus.CANCELLED)),
+        )
+        .group_by(Delivery.provider)
+        .order_by(Delivery.provider)
     )
-    most = max(LEAST_REFUSED, min(REFUSED_IN_A_ROW, session.scalar(mails) or 0))
+    weights = {row.provider: int(row.mails) for row in session.execute(mails)}
+    most = max(LEAST_REFUSED, min(REFUSED_IN_A_ROW, sum(weights.values())))
     dialect = session.get_bind().dialect.name
-    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now, dialect, Refused(most))
+    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now, dialect, Refused(most), Turns(weights))
 
 
 def pause_sending(session: Session, campaign_id: int, reason: str, kind: PauseKind, now: datetime) -> bool:

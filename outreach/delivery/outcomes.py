@@ -13,9 +13,6 @@ log = logging.getLogger(__name__)
 _REPLY = re.compile(r"(connect|ehlo|starttls|auth|mail|rcpt|data|dot): (?:([2-5])\d\d\b)?")
 
 
-OTHER = "other"
-
-
 @dataclass(frozen=True)
 class Outcome:
     """The end of one try: its new status, and the class of what the relay said or our reason (`kind`)."""

@@ -7,42 +7,47 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from outreach.delivery.replies import Reply, Verdict, relay_pause
 from outreach.models import RelayRest
-from outreach.settings import RelaySettings
+from outreach.relays import Relay
 
 CONFIGURATION_REST = timedelta(minutes=5)
 LONGEST_REST = timedelta(minutes=15)
 
 
-def name_of(relay: RelaySettings) -> str:
-    """Return the name under which a relay's rest is kept."""
-    return f"{relay.host}:{relay.port}"
-
-
-def find(session: Session, relay: RelaySettings, now: datetime) -> RelayRest | None:
+def find(session: Session, relay: Relay, now: datetime) -> RelayRest | None:
     """Return the rest that the relay has now; one further ahead than any rest is long was told by a wrong clock."""
-    rest = session.get(RelayRest, name_of(relay))
+    rest = session.get(RelayRest, relay.name, populate_existing=True)
     return rest if rest is not None and now < rest.until <= now + LONGEST_REST else None
 
 
-def begin(session: Session, relay: RelaySettings, reply: Reply, now: datetime) -> RelayRest:
+def begin(session: Session, relay: Relay, reply: Reply, now: datetime) -> RelayRest:
     """Give the relay a rest, longer each time it fails again; during a rest, return that."""
-    rest = session.get(RelayRest, name_of(relay), with_for_update=True)
     configuration = reply.verdict is Verdict.STOP
-    if rest is not None and now < rest.until <= now + LONGEST_REST and rest.configuration >= configuration:
+    words = {"reply": str(reply), "configuration": configuration}
+    # Two connections, or two hosts, find out at once: one of them makes the row.
+    new = {"relay": relay.name, "failures": 0, "since": now, "until": now, **words}
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    made = (sqlite.insert if on_sqlite else postgresql.insert)(RelayRest).values(new)
+    session.execute(made.on_conflict_do_nothing(index_elements=["relay"]))
+    rest = session.get_one(RelayRest, relay.name, with_for_update=True, populate_existing=True)
+    if now < rest.until <= now + LONGEST_REST and rest.configuration >= configuration:
         return rest
-    failures = 1 if rest is None else rest.failures + 1
-    pause = CONFIGURATION_REST if configuration else relay_pause(failures)
-    since = now if rest is None else rest.since
-    found = RelayRest(relay=name_of(relay), reply=str(reply), configuration=configuration, failures=failures)
-    found.since, found.until = since, now + pause
-    return session.merge(found)
+    rest.reply, rest.configuration, rest.failures = str(reply), configuration, rest.failures + 1
+    rest.until = now + (CONFIGURATION_REST if configuration else relay_pause(rest.failures))
+    session.flush()
+    return rest
 
 
-def end(session: Session, relay: RelaySettings) -> None:
-    """Forget the rest: the relay took a message, or a person started the sender anew."""
-    session.execute(delete(RelayRest).where(RelayRest.relay == name_of(relay)))
+def end(session: Session, relay: Relay) -> bool:
+    """Forget the rest: the relay took a message, or a person says that it may be tried again."""
+    return session.connection().execute(delete(RelayRest).where(RelayRest.relay == relay.name)).rowcount > 0
+
+
+def everything(session: Session) -> dict[str, RelayRest]:
+    """Return the latest rest of each relay that has not taken a message since."""
+    return {rest.relay: rest for rest in session.scalars(select(RelayRest))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
 import time
 from collections import Counter
@@ -17,16 +16,17 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from outreach.database import Database
-from outreach.delivery import claiming, lanes, resting, smtp
+from outreach.delivery import claiming, lanes, pace, resting, smtp
 from outreach.delivery.claiming import Result
 from outreach.delivery.lanes import CampaignLane, Lane, Mail, OutboxLane
-from outreach.delivery.outcomes import OTHER, Outcome, kind_of
-from outreach.delivery.pace import Pace
+from outreach.delivery.outcomes import Outcome, kind_of
+from outreach.delivery.pace import Permits
 from outreach.delivery.presence import Presence
 from outreach.delivery.replies import Reply, Verdict
+from outreach.delivery.routes import Route, Routes, plan
 from outreach.delivery.smtp import Connection, NoConnection
 from outreach.links import Links
-from outreach.models import Campaign, CampaignStatus, Delivery, OutboxMail, PauseKind
+from outreach.models import Campaign, CampaignStatus, Delivery, OutboxMail, PaceOf, PauseKind
 from outreach.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ PATIENCE = 5.0
 FAILURES = 3
 # With fewer connections than we want a round ends after so long, and the next one tries for all of them.
 FEWER_SECONDS = 30.0
+# So long a round waits for a provider's pace; what is slower than this goes on in another one.
+PERMIT_PATIENCE = 65.0
 # A full disk or a lock that is held long: an answer we have is worth waiting for, since nobody can ask for it again.
 _COMMIT_PAUSES = (0.2, 1.0, 5.0, 15.0)
 OUTBOX = "outbox"
@@ -73,10 +75,9 @@ class Round:
     stop: threading.Event
     me: Presence
     tally: Tally
-    pacer: Pace
+    permits: Permits
     simulated: bool = False
     only: frozenset[int] | None = None  # of these campaigns; None = of all
-    troubled: bool = False
     trouble: str | None = None
     _halted: threading.Event = field(default_factory=threading.Event)
     # SQLite takes one writer at a time; waiting here is fair and quick, where its own waiting is neither.
@@ -84,15 +85,15 @@ class Round:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _loading: threading.Lock = field(default_factory=threading.Lock)
     _campaigns: dict[int, CampaignLane] = field(default_factory=dict)
-    _open: int = 0
-    _fewer_since: float = 0.0
-    _failures: int = 0
-    _rest_until: float = 0.0
-    _context: ssl.SSLContext | None = None
+    _next_permit: float = 0.0  # monotonic: when mail that waits for its provider's pace may go on; 0 = there is none
 
     def __post_init__(self) -> None:
-        if self.settings.relay.security != "none":
-            self._context = smtp.tls_context(self.settings.relay)
+        self.routes = Routes(plan(self.settings.all_relays), self.permits)
+        with self.database.reading() as session:
+            now = self.now()
+            for route in self.routes.all:
+                if rest := resting.find(session, route.relay, now):
+                    route.close_for((rest.until - now).total_seconds())
 
     @property
     def worker_id(self) -> int:
@@ -133,13 +134,21 @@ class Round:
         with self._turn, self.database.writing() as session:
             return work(session)
 
+    def keep_pace(self) -> None:
+        """Settle with the rows of the pace, if it is time to."""
+        if self.permits.is_due():
+            self.commit(lambda session: self.permits.look(session, self.now()))
+
     def next_batch(self, number: int, size: int) -> tuple[Lane, list[Mail]] | None:
-        """Claim mails: the outbox first, then the campaigns in turn; None if nothing is due or a new round better."""
-        if self._fewer_since and time.monotonic() > self._fewer_since + FEWER_SECONDS:
+        """Claim mail: the outbox first, then the campaigns in turn; None if nothing is due or a new round better."""
+        self._next_permit = 0.0
+        if any(one.fewer_since and time.monotonic() > one.fewer_since + FEWER_SECONDS for one in self.routes.all):
             return None
         outbox = OutboxLane(self.settings)
-        if mails := self._claim(outbox, size, outbox_is_due):
+        if mails := self._claim_other(outbox, size):
             return outbox, mails
+        if self.routes.is_dry():
+            return None
         with self.database.reading() as session:
             waiting = waiting_campaigns(session, self.now(), simulated=self.simulated, only=self.only)
         for campaign_id in waiting[number % len(waiting) :] + waiting[: number % len(waiting)] if waiting else []:
@@ -148,12 +157,37 @@ class Round:
                 return lane, mails
         return None
 
-    def _claim(self, lane: Lane, size: int, is_due: Callable[[Session, datetime], bool] | None = None) -> list[Mail]:
-        if is_due is not None:
-            with self.database.reading() as session:
-                if not is_due(session, self.now()):
-                    return []
+    def _claim_other(self, lane: OutboxLane, size: int) -> list[Mail]:
+        with self.database.reading() as session:
+            if not outbox_is_due(session, self.now()):
+                return []
         return self.commit(lambda session: lane.claim(session, self.worker_id, self.now(), size))
+
+    def _claim(self, lane: CampaignLane, size: int) -> list[Mail]:
+        """Claim mail to the provider whose turn it is, as much as its pace allows, or to the next one."""
+        for provider in lane.turns.order():
+            room = self.permits.grant(PaceOf.PROVIDER, provider, size)
+            if not room:
+                self._expect(self.permits.wait(PaceOf.PROVIDER, provider))
+                continue
+            mails = self.commit(
+                lambda session, provider=provider, room=room: lane.claim(  # type: ignore[misc]
+                    session, self.worker_id, self.now(), provider, room
+                )
+            )
+            self.permits.give_back(PaceOf.PROVIDER, provider, room - len(mails))
+            if mails:
+                return mails
+            lane.turns.pass_over(provider)
+        return []
+
+    def _expect(self, seconds: float) -> None:
+        at = time.monotonic() + max(seconds, pace.HUNGRY_SECONDS)
+        self._next_permit = min(self._next_permit or at, at)
+
+    def expects_permits(self) -> bool:
+        """Tell whether mail waits for nothing but the pace of its provider, and not for long."""
+        return 0 < self._next_permit < time.monotonic() + PERMIT_PATIENCE
 
     def _campaign(self, campaign_id: int) -> CampaignLane | None:
         """Return the lane of a campaign; one that can't be loaded is paused with the reason, and no row is touched."""
@@ -175,63 +209,77 @@ class Round:
             self._campaigns[campaign_id] = lane
             return lane
 
-    def connect(self) -> Connection | None:
-        """Open a connection, waiting out short rests; None if the round is over or the others are enough."""
-        while not self.over():
-            self.wait(self._rest_until - time.monotonic())
+    def connect(self, route: Route) -> Connection | None:
+        """Open a connection, waiting out short rests; None if the relay gets a long one or the others are enough."""
+        while not self.over() and route.is_open():
+            self.wait(route.pause_until - time.monotonic())
             try:
-                connection = smtp.connect(self.settings.relay, self._context)
+                connection = smtp.connect(route.relay.settings, route.context)
             except NoConnection as refused:
                 with self._guard:
-                    others = self._open
+                    others = route.open
                 # A relay may allow fewer connections than we would like; those that it took go on.
                 if others and refused.reply.verdict is not Verdict.STOP:
                     log.info("one connection fewer: %s", refused.reply)
-                    self._fewer_since = self._fewer_since or time.monotonic()
+                    route.fewer_since = route.fewer_since or time.monotonic()
                     return None
                 reply = refused.reply
-                self.commit(lambda session, reply=reply: self.rest(session, reply))  # type: ignore[misc]
+                self.commit(lambda session, reply=reply: self.rest(session, route, reply))  # type: ignore[misc]
                 continue
+            connection.name = route.name
             with self._guard:
-                self._open += 1
+                route.open += 1
             return connection
         return None
 
     def disconnect(self, connection: Connection) -> None:
         with self._guard:
-            self._open -= 1
+            self.routes[connection.name].open -= 1
         connection.close()
 
-    def grant(self, wanted: int) -> tuple[int, float]:
-        """Return how many of the wanted messages may go now, and how many seconds until more may."""
-        resting = self._rest_until - time.monotonic()
-        return (0, resting) if resting > 0 else self.pacer.grant(wanted)
+    def grant(self, route: Route, wanted: int, *, exempt: bool = False) -> tuple[int, float]:
+        """Return how many of the wanted messages may go over a relay now, and how many seconds until more may."""
+        resting = route.pause_until - time.monotonic()
+        if resting > 0:
+            return 0, resting
+        granted = self.permits.grant(PaceOf.RELAY, route.name, wanted, exempt=exempt)
+        return granted, max(self.permits.wait(PaceOf.RELAY, route.name), pace.HUNGRY_SECONDS)
 
-    def rest(self, session: Session, reply: Reply) -> int:
-        """Give the relay a rest and return how often it failed in a row; a long rest, or a third, ends the round."""
+    def rest(self, session: Session, route: Route, reply: Reply) -> int:
+        """Give a relay a rest and return how often it failed in a row; a long rest, or a third, leaves it to others."""
         now = self.now()
-        rest = resting.begin(session, self.settings.relay, reply, now)
+        rest = resting.begin(session, route.relay, reply, now)
         seconds = (rest.until - now).total_seconds()
-        self.troubled = True
+        route.troubled = True
         with self._guard:
-            if time.monotonic() >= self._rest_until:  # else another connection failed of the same cause
-                self._failures += 1
-                self._rest_until = time.monotonic() + min(seconds, PATIENCE)
-        if rest.configuration or seconds > PATIENCE or self._failures >= FAILURES:
-            self.halt(str(reply))
-        return max(rest.failures, self._failures)
+            if time.monotonic() >= route.pause_until:  # else another connection failed of the same cause
+                route.failures += 1
+                route.pause_until = time.monotonic() + min(seconds, PATIENCE)
+        if len(self.routes.all) > 1 or rest.configuration or seconds > PATIENCE or route.failures >= FAILURES:
+            self._leave_to_others(route, seconds, reply)
+        return max(rest.failures, route.failures)
 
-    def worked(self, session: Session) -> None:
-        """Forget the relay's troubles: it took a message."""
-        if self.troubled:
-            resting.end(session, self.settings.relay)
-            self.troubled, self._failures = False, 0
+    def _leave_to_others(self, route: Route, seconds: float, reply: Reply) -> None:
+        route.close_for(seconds)
+        if others := self.routes.carrying():
+            log.warning("relay %s rests: %s; mail goes over %s", route.name, reply, others[0].name)
+            return
+        # The others rest too: a short while is waited out, as with one relay.
+        soonest = min(one.closed_until for one in self.routes.all) - time.monotonic()
+        if soonest > PATIENCE or route.failures >= FAILURES:
+            self.halt(str(reply))
+
+    def worked(self, session: Session, route: Route) -> None:
+        """Forget a relay's troubles: it took a message."""
+        if route.troubled:
+            resting.end(session, route.relay)
+            route.troubled, route.failures = False, 0
 
     def count(self, lane: Lane, mail: Mail, result: Result) -> None:
         campaign_id = lane.campaign_id if isinstance(lane, CampaignLane) else None
         self.tally.add(f"{OUTBOX}_{result.status}" if campaign_id is None else result.status)
         kind = kind_of(result.reason, result.reply)
-        self.tally.note(Outcome(result.status, kind, OTHER, mail.id, campaign_id, mail.tried.count))
+        self.tally.note(Outcome(result.status, kind, mail.provider, mail.id, campaign_id, mail.tried.count))
 
 
 def outbox_is_due(session: Session, now: datetime) -> bool:

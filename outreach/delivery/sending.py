@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 
 from outreach.campaigns import progress as campaign_progress
 from outreach.database import Database
-from outreach.delivery import claiming, presence, resting, rounds
+from outreach.delivery import claiming, pace, presence, resting, rounds
 from outreach.delivery.carrying import Carrier
 from outreach.delivery.outcomes import Outcome
-from outreach.delivery.pace import Pace
+from outreach.delivery.pace import Permits
 from outreach.delivery.presence import AnotherSender, Presence
 from outreach.delivery.rounds import Round, Tally
 from outreach.links import Links
-from outreach.models import Campaign, CampaignStatus, Delivery, OutboxMail
+from outreach.models import Campaign, CampaignStatus, Delivery, OutboxMail, RelayRest
 from outreach.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -89,14 +89,14 @@ def send_due(
     Of campaigns only the real ones are sent, or only the simulated ones; `only` these, besides other mail. `note` is
     told each outcome, in whatever thread.
     """
-    pacer = Pace(settings.relay.per_second)
+    permits = Permits.of(settings.all_relays, settings.providers)
     tally = Tally(None if progress is None else lambda counts: progress(_summary(counts)), note)
     trouble, standby = None, False
     while not stop.is_set():
         before = tally.counts.copy()
         standby, trouble = False, None
         try:
-            trouble = _send_once(database, settings, links, clock, stop, tally, pacer, simulated, only)
+            trouble = _send_once(database, settings, links, clock, stop, tally, permits, simulated, only)
         except AnotherSender as other:
             log.info("standing by: %s", other)
             standby = True
@@ -113,21 +113,23 @@ def _send_once(
     clock: Callable[[], datetime],
     stop: threading.Event,
     tally: Tally,
-    pacer: Pace,
+    permits: Permits,
     simulated: bool,
     only: frozenset[int] | None,
 ) -> str | None:
     """Do one round if there is anything to do; return what went wrong."""
     with database.reading() as session:
-        rest = resting.find(session, settings.relay, clock())
+        rest = _rest(session, settings, clock())
         strays = rounds.has_strays(session)
-        waiting = rounds.waiting_campaigns(session, clock(), simulated=simulated, only=only)
-        due = bool(waiting) or rounds.outbox_is_due(session, clock())
+        due = rounds.outbox_is_due(session, clock()) or (
+            _has_permits(session, settings, clock())
+            and bool(rounds.waiting_campaigns(session, clock(), simulated=simulated, only=only))
+        )
     trouble = f"the relay rests until {rest.until:%H:%M:%S} UTC: {rest.reply}" if rest is not None and due else None
     if strays or (due and rest is None):
         lease = timedelta(seconds=settings.sending.lease_seconds)
         with presence.present(database, now=clock, lease=lease) as me:
-            round = Round(database, settings, links, clock, stop, me, tally, pacer, simulated, only)
+            round = Round(database, settings, links, clock, stop, me, tally, permits, simulated, only)
             tally.add("recovered", round.commit(lambda session: _recover(session, me, lease, clock())))
             if rest is None:
                 _carry(round)
@@ -137,11 +139,22 @@ def _send_once(
 
 
 def waiting(session: Session, settings: Settings, now: datetime) -> list[int | None]:
-    """Return what a sender could begin with now: campaigns, and None for other mail; nothing while the relay rests."""
-    if resting.find(session, settings.relay, now) is not None:
+    """Return what a sender could begin with now: campaigns, and None for other mail; nothing while all relays rest."""
+    if _rest(session, settings, now) is not None:
         return []
     other: list[int | None] = [None] if rounds.outbox_is_due(session, now) else []
-    return other + list(rounds.waiting_campaigns(session, now))
+    return other + (list(rounds.waiting_campaigns(session, now)) if _has_permits(session, settings, now) else [])
+
+
+def _rest(session: Session, settings: Settings, now: datetime) -> RelayRest | None:
+    """Return the rest that ends first; None if a relay has none, since mail then goes over that one."""
+    rests = [rest for relay in settings.all_relays if (rest := resting.find(session, relay, now))]
+    return min(rests, key=lambda rest: rest.until) if len(rests) == len(settings.all_relays) else None
+
+
+def _has_permits(session: Session, settings: Settings, now: datetime) -> bool:
+    """Tell whether a relay may have more of a campaign's mail today."""
+    return not all(pace.is_used_up(session, relay, now) for relay in settings.all_relays)
 
 
 def is_untidy(session: Session, settings: Settings) -> bool:
@@ -168,8 +181,10 @@ def _recover(session: Session, me: Presence | None, lease: timedelta, now: datet
 
 
 def _carry(round: Round) -> None:
-    round.troubled = True  # unknown yet: the first message that goes through wipes out what an earlier process left
-    Carrier(round).run()
+    try:
+        Carrier(round).run()
+    finally:
+        round.commit(lambda session: round.permits.finish(session, round.now()))
 
 
 def _finish(database: Database, clock: Callable[[], datetime], tally: Tally) -> None:

@@ -60,6 +60,7 @@ class Connection:
     _socket: socket.socket
     _reader: ReplyReader = field(default_factory=ReplyReader)
     _features: dict[str, str] = field(default_factory=dict)
+    name: str = ""  # of the relay
 
     @cached_property
     def traffic(self) -> Pipeline:

@@ -50,6 +50,7 @@ from outreach.models.deliveries import (
 )
 from outreach.models.inbox import InboxMailbox, InboxMessage, InboxState, Via
 from outreach.models.leads import Channel, Collaboration, CollaborationKind, Evidence, Lead, LeadStage
+from outreach.models.pacing import CampaignWatch, Canary, Pace, PaceOf, RelayDay
 from outreach.models.placing import CompanyAlias, Placement, Proposal, ProposalState
 from outreach.models.register import ExtractType, RegisterCode, RegisterEntry, RegisterImport, RegisterName
 from outreach.models.staff import Attempt, Host, Installation, Login, Role, User
@@ -63,6 +64,8 @@ __all__ = [
     "Campaign",
     "CampaignChange",
     "CampaignStatus",
+    "CampaignWatch",
+    "Canary",
     "Channel",
     "Cohort",
     "Collaboration",
@@ -103,6 +106,8 @@ __all__ = [
     "Login",
     "OutboxMail",
     "OutboxStatus",
+    "Pace",
+    "PaceOf",
     "PauseKind",
     "Picture",
     "Placement",
@@ -113,6 +118,7 @@ __all__ = [
     "RegisterEntry",
     "RegisterImport",
     "RegisterName",
+    "RelayDay",
     "RelayRest",
     "Role",
     "Service",

@@ -56,6 +56,10 @@ class EventKind(StrEnum):
     ANSWERED = "answered"
 
 
+# An index is used only by a query that says the same, word for word.
+CAME_BACK = "kind IN ('bounced', 'complained')"
+
+
 class Worker(Table):
     """A process that sends. Its rows are free to others once `heartbeat_at` is older than the lease."""
 
@@ -96,6 +100,8 @@ class Delivery(Table):
     # The cell as it was at the freeze: province of the contact's establishment, else of the seat; section of 2025.
     province_nis: Mapped[str | None] = mapped_column(String(5))
     section_2025: Mapped[str | None] = mapped_column(String(1))
+    # Whose servers take the mail, as the address's domain says.
+    provider: Mapped[str] = mapped_column(String(30), default="other", server_default="other")
     address_hash: Mapped[bytes | None]
     status: Mapped[DeliveryStatus] = mapped_column(words(DeliveryStatus, "delivery_status"))
     reason: Mapped[str | None] = mapped_column(String(40))
@@ -117,7 +123,8 @@ class Delivery(Table):
             sqlite_where=text("status <> 'skipped'"),
             postgresql_where=text("status <> 'skipped'"),
         ),
-        Index("ix_delivery_campaign_status", "campaign_id", "status", "retry_at"),
+        # Claims ask for one provider's rows at a time, so that those of a slow one are never in the way.
+        Index("ix_delivery_campaign_status", "campaign_id", "status", "retry_at", "provider"),
         # The frequency cap and "not mailed within" look an address or contact up by what was sent, newest first.
         Index("ix_delivery_contact_status", "contact_id", "status", "sent_at"),
         Index("ix_delivery_address_status", "address_hash", "status", "sent_at", "status_at", "campaign_id"),
@@ -170,6 +177,8 @@ class Event(Table):
             sqlite_where=text("kind = 'rejected' AND klass IS NULL"),
             postgresql_where=text("kind = 'rejected' AND klass IS NULL"),
         ),
+        # What came back afterwards is rare; the many events of sending never touch this index.
+        Index("ix_event_came_back", "delivery_id", sqlite_where=text(CAME_BACK), postgresql_where=text(CAME_BACK)),
     )
 
 

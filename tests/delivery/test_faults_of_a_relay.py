@@ -109,7 +109,7 @@ def send(app: App, port: int, **relay: Any) -> Summary:
 def mend(app: App, port: int) -> None:
     """Start the sender anew, as a person does who has mended its settings."""
     with app.database.writing() as session:
-        resting.end(session, with_relay(app, port=port).settings.relay)
+        resting.end(session, with_relay(app, port=port).settings.all_relays[0])
 
 
 def rows(app: App) -> dict[str, Delivery]:
