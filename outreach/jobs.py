@@ -19,7 +19,7 @@ from outreach.app import App
 from outreach.campaigns import holding_back, starting, verdicts
 from outreach.campaigns.starting import Paused, Started
 from outreach.campaigns.verdicts import Classified
-from outreach.delivery import resting, sending
+from outreach.delivery import resting, sending, watching
 from outreach.delivery.sending import Progress, Summary
 from outreach.inbox import keeping
 from outreach.leads import notices
@@ -91,6 +91,7 @@ def run_due(app: App, *, stop: threading.Event | None = None, progress: Progress
     steps.do("erasing unconfirmed sign-ups", lambda: forget_due(app), 0)
     steps.do("erasing old answers", lambda: forget_answers(app), 0)
     steps.do("reading what came back", lambda: read_inbox(app), None)
+    steps.do("watching campaigns", lambda: watch(app), None)
     sent = steps.do("sending", lambda: send(app, stop or threading.Event(), progress), Summary())
     return Done(starts, sent, reminders, tuple(steps.faults))
 
@@ -247,6 +248,18 @@ def _hold_back(app: App) -> None:
     if seen:
         place.draw(app.database, now)
     place.note(app.database)
+
+
+def watch(app: App) -> list[str]:
+    """Look at what comes of the campaigns under way, also while none of their mails goes; return what was decided."""
+    with app.database.reading() as session:
+        if not (watching.is_due(session) and is_ours(app)):
+            return []
+    with app.database.writing() as session:
+        decided = watching.watch(session, app.settings, watching.Histories(), app.now())
+    for said in decided:
+        log.warning("campaign %s", said)
+    return decided
 
 
 def remind_due(app: App) -> int:

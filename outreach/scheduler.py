@@ -30,6 +30,7 @@ JUDGE_SECONDS = 60
 FORGET_SECONDS = 3600
 INBOX_SECONDS = 60
 PRUNE_SECONDS = 30
+LOOK_SECONDS = 15
 WATCH_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ CHORES: Mapping[str, tuple[float, Callable[[App], object]]] = {
     "judge": (JUDGE_SECONDS, jobs.judge_hits),
     "forget": (FORGET_SECONDS, jobs.forget_due),
     "inbox": (INBOX_SECONDS, jobs.read_inbox),
+    "watch": (LOOK_SECONDS, jobs.watch),
     "answers": (FORGET_SECONDS, jobs.forget_answers),
 }
 Ticks = dict[str, tuple[float, Callable[[], object]]]

@@ -93,7 +93,8 @@ def _topics(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _window(value: str) -> str:
+def checked_window(value: str) -> str:
+    """Return the words of a window; ValueError if they are none."""
     if value in ("always", "office"):
         return value
     found = _WINDOW.fullmatch(value)
@@ -107,7 +108,7 @@ ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Line = Annotated[str, AfterValidator(_one_line)]
-Window = Annotated[Line, AfterValidator(_window)]
+Window = Annotated[Line, AfterValidator(checked_window)]
 Topics = Annotated[dict[str, Line], BeforeValidator(_named), AfterValidator(_topics)]
 
 

@@ -12,11 +12,12 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from outreach.belgium.calendar import BRUSSELS, next_office_time, parse_local_time
+from outreach.belgium.windows import Window, parse_window
 from outreach.catalogue.categories import CATEGORIES
 from outreach.catalogue.matching import Fallback
 from outreach.documents import read_yaml, validate
 from outreach.errors import Refusal
-from outreach.settings import Line, Section, SendingSettings
+from outreach.settings import Line, Section, SendingSettings, checked_window
 
 MAX_SPOTLIGHTS = 12
 MAX_PICTURES = 6
@@ -62,6 +63,10 @@ def _reply_address(value: str) -> str:
     if value and (value.count("@") != 1 or not value.isprintable() or any(mark in value for mark in " ,;<>")):
         raise ValueError("must be one bare e-mail address such as nieuws@example.be")
     return value
+
+
+def _window(value: str) -> str:
+    return checked_window(value) if value else ""
 
 
 def _filled(value: str) -> str:
@@ -174,7 +179,10 @@ class CampaignSpec(Section):
     from_name: Annotated[Line, Field(max_length=100)] = ""
     reply_to: Annotated[str, AfterValidator(_reply_address)] = ""
     send_at: Moment | None = None
-    office_hours: bool = False
+    office_hours: bool = False  # it starts in office hours, and what isn't sent by their end waits for the next
+    window: Annotated[str, AfterValidator(_window)] = ""  # as sending.window; empty = office_hours, or that setting
+    canary: int | None = Field(None, ge=0, le=100_000)  # so many mails go first; None = limits.canary
+    canary_minutes: int | None = Field(None, ge=1, le=10_080)
     archive: bool = False  # anybody may read it on the site, once it was sent
     intro: Annotated[str, Field(max_length=20_000)] = ""
     body: Annotated[str, Field(max_length=20_000)] = ""
@@ -241,6 +249,12 @@ _Dumper.add_representer(str, _text)
 def wished_time(spec: CampaignSpec) -> datetime | None:
     """Return the moment that the file asks for, in UTC."""
     return parse_local_time(spec.send_at) if spec.send_at else None
+
+
+def window_of(window: str | None, office_hours: bool | None, sending: SendingSettings) -> Window:
+    """Return when a campaign's mails go, from what its file says and the settings."""
+    text = window or ("office" if office_hours else sending.window)
+    return parse_window(text, sending.office_opens, sending.office_closes)
 
 
 def send_time(spec: CampaignSpec, sending: SendingSettings) -> datetime | None:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Integer, String, case, column, func, inser
 from sqlalchemy.orm import Session
 
 from outreach.audience.eligibility import policy_of
-from outreach.campaigns import cohorts, editions, life, selection
+from outreach.campaigns import canaries, cohorts, editions, life, selection
 from outreach.campaigns.cohorts import Group
 from outreach.campaigns.content import Content, Target, choose_all, with_codes
 from outreach.campaigns.frozen import Frozen
@@ -161,10 +161,12 @@ def _freeze(
     audience, mailable = _insert_audience(session, campaign, frozen, settings, now)
     _refuse_other_audience(campaign, approval, audience, mailable, settings.sending.audience_tolerance)
     count = _make_cohorts(session, campaign, frozen, settings, links, now)
+    first = canaries.choose(session, campaign.id, mailable, frozen.spec, settings.limits)
     if frozen.spec.archive:
         editions.make(session, campaign, frozen, links=links, now=now)
     campaign.frozen_count = audience
-    session.add(_change(campaign, now, f"{audience} contacts, {mailable} to be mailed, {count} cohorts"))
+    told = f"{audience} contacts, {mailable} to be mailed, {count} cohorts"
+    session.add(_change(campaign, now, f"{told}; {first} go first" if first else told))
     session.flush()
     return Started(campaign.id, audience, mailable, count)
 

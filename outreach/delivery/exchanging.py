@@ -116,6 +116,9 @@ def _record_delivered(
 
 def _take(round: Round, session: Session, group: Sequence[Ready], now: datetime, exchanged: Exchanged) -> None:
     lane = group[0].lane
+    if not lane.is_open(now):
+        _release(round, session, [(lane, one.mail) for one in group])
+        return
     refused = lane.refusals(session, [one.mail for one in group])
     for one in group:
         if result := refused.get(one.mail.id):

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from outreach.audience import eligibility
 from outreach.audience.legal_basis import ALLOWED
-from outreach.campaigns import life, mailing
+from outreach.belgium.windows import Window
+from outreach.campaigns import canaries, life, mailing
 from outreach.campaigns.mailing import Mailing, Recipient
+from outreach.campaigns.spec import window_of
 from outreach.delivery import claiming
 from outreach.delivery.claiming import Attempts, Mails, Result
 from outreach.delivery.replies import Reply, Verdict
@@ -102,12 +104,19 @@ class CampaignLane:
     now: datetime
     dialect: str
     refused: Refused = field(default_factory=Refused)
+    window: Window = field(default_factory=Window)
     turns: Turns = field(default_factory=lambda: Turns({OTHER: 1}))
     mails: Mails = Delivery
 
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether mail goes at this hour."""
+        return self.window.is_open(now)
+
     def claim(self, session: Session, worker_id: int, now: datetime, provider: str, limit: int) -> list[Mail]:
-        """Claim mail to one provider."""
-        ours = (Delivery.campaign_id == self.campaign_id, Delivery.provider == provider)
+        """Claim mail to one provider; of the canary only, until that is judged."""
+        ours = [Delivery.campaign_id == self.campaign_id, Delivery.provider == provider]
+        if canaries.is_out(session, self.campaign_id):
+            ours.append(Delivery.id.in_(canaries.free(session, self.campaign_id, now, limit, provider)))
         ids = claiming.claim(session, Delivery, worker_id, now, limit, *ours)
         if not ids:
             return []
@@ -188,6 +197,10 @@ class OutboxLane:
     settings: Settings
     mails: Mails = OutboxMail
 
+    def is_open(self, now: datetime) -> bool:
+        """Return True: other mail goes at any hour."""
+        return True
+
     def claim(self, session: Session, worker_id: int, now: datetime, limit: int) -> list[Mail]:
         ids = claiming.claim(session, OutboxMail, worker_id, now, limit)
         rows = session.scalars(select(OutboxMail).where(OutboxMail.id.in_(ids)).order_by(OutboxMail.id))
@@ -249,7 +262,10 @@ def open_campaign(
     weights = {row.provider: int(row.mails) for row in session.execute(mails)}
     most = max(LEAST_REFUSED, min(REFUSED_IN_A_ROW, sum(weights.values())))
     dialect = session.get_bind().dialect.name
-    return CampaignLane(campaign_id, campaign.topic, loaded, settings, now, dialect, Refused(most), Turns(weights))
+    window = window_of(loaded.spec.window, loaded.spec.office_hours, settings.sending)
+    return CampaignLane(
+        campaign_id, campaign.topic, loaded, settings, now, dialect, Refused(most), window, Turns(weights)
+    )
 
 
 def pause_sending(session: Session, campaign_id: int, reason: str, kind: PauseKind, now: datetime) -> bool:

@@ -15,8 +15,10 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from outreach.campaigns import canaries
+from outreach.campaigns.spec import window_of
 from outreach.database import Database
-from outreach.delivery import claiming, lanes, pace, resting, smtp
+from outreach.delivery import claiming, lanes, pace, resting, smtp, watching
 from outreach.delivery.claiming import Result
 from outreach.delivery.lanes import CampaignLane, Lane, Mail, OutboxLane
 from outreach.delivery.outcomes import Outcome, kind_of
@@ -25,9 +27,10 @@ from outreach.delivery.presence import Presence
 from outreach.delivery.replies import Reply, Verdict
 from outreach.delivery.routes import Route, Routes, plan
 from outreach.delivery.smtp import Connection, NoConnection
+from outreach.delivery.watching import Histories
 from outreach.links import Links
-from outreach.models import Campaign, CampaignStatus, Delivery, OutboxMail, PaceOf, PauseKind
-from outreach.settings import Settings
+from outreach.models import Campaign, CampaignStatus, CampaignWatch, Delivery, OutboxMail, PaceOf, PauseKind
+from outreach.settings import SendingSettings, Settings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,6 +42,8 @@ FAILURES = 3
 FEWER_SECONDS = 30.0
 # So long a round waits for a provider's pace; what is slower than this goes on in another one.
 PERMIT_PATIENCE = 65.0
+# So often rejects, bounces and complaints are counted while a campaign is sent.
+WATCH_SECONDS = 5.0
 # A full disk or a lock that is held long: an answer we have is worth waiting for, since nobody can ask for it again.
 _COMMIT_PAUSES = (0.2, 1.0, 5.0, 15.0)
 OUTBOX = "outbox"
@@ -85,6 +90,8 @@ class Round:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _loading: threading.Lock = field(default_factory=threading.Lock)
     _campaigns: dict[int, CampaignLane] = field(default_factory=dict)
+    _watched_at: float = field(default_factory=time.monotonic)
+    _histories: Histories = field(default_factory=Histories)
     _next_permit: float = 0.0  # monotonic: when mail that waits for its provider's pace may go on; 0 = there is none
 
     def __post_init__(self) -> None:
@@ -138,6 +145,13 @@ class Round:
         """Settle with the rows of the pace, if it is time to."""
         if self.permits.is_due():
             self.commit(lambda session: self.permits.look(session, self.now()))
+        if self._campaigns and time.monotonic() - self._watched_at >= WATCH_SECONDS:
+            self._watched_at = time.monotonic()
+            ours = list(self._campaigns)
+            for said in self.commit(
+                lambda session: watching.watch(session, self.settings, self._histories, self.now(), ours)
+            ):
+                log.warning("campaign %s", said)
 
     def next_batch(self, number: int, size: int) -> tuple[Lane, list[Mail]] | None:
         """Claim mail: the outbox first, then the campaigns in turn; None if nothing is due or a new round better."""
@@ -150,7 +164,9 @@ class Round:
         if self.routes.is_dry():
             return None
         with self.database.reading() as session:
-            waiting = waiting_campaigns(session, self.now(), simulated=self.simulated, only=self.only)
+            waiting = waiting_campaigns(
+                session, self.settings.sending, self.now(), simulated=self.simulated, only=self.only
+            )
         for campaign_id in waiting[number % len(waiting) :] + waiting[: number % len(waiting)] if waiting else []:
             lane = self._campaign(campaign_id)
             if lane is not None and (mails := self._claim(lane, size)):
@@ -288,18 +304,34 @@ def outbox_is_due(session: Session, now: datetime) -> bool:
 
 
 def waiting_campaigns(
-    session: Session, now: datetime, *, simulated: bool = False, only: frozenset[int] | None = None
+    session: Session,
+    sending: SendingSettings,
+    now: datetime,
+    *,
+    simulated: bool = False,
+    only: frozenset[int] | None = None,
 ) -> list[int]:
-    """Return the campaigns being sent, the real or the simulated ones, that have mail which may be claimed now."""
+    """Return the campaigns being sent, the real or the simulated ones, that have mail which may go now."""
     waits = exists().where(
         Delivery.campaign_id == Campaign.id, Delivery.worker_id.is_(None), claiming.due(Delivery, now)
     )
-    sending = select(Campaign.id).where(
+    unjudged = exists().where(
+        CampaignWatch.campaign_id == Campaign.id,
+        CampaignWatch.canary > 0,
+        CampaignWatch.canary_passed_at.is_(None),
+    )
+    window, hours = Campaign.spec["window"].as_string(), Campaign.spec["office_hours"].as_boolean()
+    found = select(Campaign.id, window, hours, unjudged).where(
         Campaign.status == CampaignStatus.SENDING, Campaign.simulated.is_(simulated), waits
     )
     if only is not None:
-        sending = sending.where(Campaign.id.in_(only))
-    return list(session.scalars(sending.order_by(Campaign.id)))
+        found = found.where(Campaign.id.in_(only))
+    return [
+        id
+        for id, hours_named, in_office, canary in session.execute(found.order_by(Campaign.id))
+        if window_of(hours_named, in_office, sending).is_open(now)
+        and (not canary or canaries.free(session, id, now, limit=1))
+    ]
 
 
 def has_strays(session: Session) -> bool:

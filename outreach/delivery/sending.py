@@ -123,7 +123,7 @@ def _send_once(
         strays = rounds.has_strays(session)
         due = rounds.outbox_is_due(session, clock()) or (
             _has_permits(session, settings, clock())
-            and bool(rounds.waiting_campaigns(session, clock(), simulated=simulated, only=only))
+            and bool(rounds.waiting_campaigns(session, settings.sending, clock(), simulated=simulated, only=only))
         )
     trouble = f"the relay rests until {rest.until:%H:%M:%S} UTC: {rest.reply}" if rest is not None and due else None
     if strays or (due and rest is None):
@@ -143,7 +143,9 @@ def waiting(session: Session, settings: Settings, now: datetime) -> list[int | N
     if _rest(session, settings, now) is not None:
         return []
     other: list[int | None] = [None] if rounds.outbox_is_due(session, now) else []
-    return other + (list(rounds.waiting_campaigns(session, now)) if _has_permits(session, settings, now) else [])
+    return other + (
+        list(rounds.waiting_campaigns(session, settings.sending, now)) if _has_permits(session, settings, now) else []
+    )
 
 
 def _rest(session: Session, settings: Settings, now: datetime) -> RelayRest | None:

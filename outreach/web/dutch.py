@@ -16,6 +16,23 @@ from outreach.web.words import WORDS
 
 # The sentence as the domain writes it, with a name where a value stands → the sentence in Dutch.
 SENTENCES: Mapping[str, str] = {
+    # what a campaign pauses for by itself
+    "{count} of {tried} mails were refused: more than {limit} (limits.rejected)": (
+        "{count} van de {tried} mails werden geweigerd: meer dan {limit}"
+    ),
+    "{count} of {tried} mails bounced: more than {limit} (limits.bounced)": (
+        "{count} van de {tried} mails kwamen terug: meer dan {limit}"
+    ),
+    "{count} of {tried} mails brought a complaint: more than {limit} (limits.complained)": (
+        "over {count} van de {tried} mails kwam een klacht: meer dan {limit}"
+    ),
+    "of its canary, {sentence}": "van de eerste mails: {sentence}",
+    "{tried} mails: {refused} refused, {bounced} bounced, {complained} complaints": (
+        "{tried} mails: {refused} geweigerd, {bounced} teruggekomen, {complained} klachten"
+    ),
+    "{contacts} contacts, {mailable} to be mailed, {cohorts} cohorts; {first} go first": (
+        "{contacts} contacten, waarvan {mailable} gemaild worden, in {cohorts} groepen; {first} gaan eerst"
+    ),
     # what became of a message that came back
     "an answer: lead {id}": "een antwoord: contactmoment {id}",
     "an answer; which service is it about: {slugs}? (outreach inbox assign {id} …)": (

@@ -40,6 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "edited": ("bewerkt", "edited"),
     "submitted": ("ter goedkeuring voorgelegd", "submitted"),
     "resumed": ("hervat", "resumed"),
+    "canary_passed": ("eerste mails beoordeeld: de andere volgen", "first mails judged: the others follow"),
     "started": ("verzending gestart", "sending started"),
     "finished": ("verzending klaar", "finished"),
     "settled": ("onzekere mails beslist", "uncertain mails settled"),
