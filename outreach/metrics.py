@@ -141,12 +141,14 @@ def _age(at: datetime | None, now: datetime) -> float:
 
 def _relays(session: Session, app: App, now: datetime) -> Iterator[Metric]:
     rests = resting.everything(session)
-    found = {relay.name: rests.get(relay.name) for relay in app.settings.all_relays}
-    left = {(name,): max((rest.until - now).total_seconds(), 0.0) if rest else 0.0 for name, rest in found.items()}
+    left, failures, wrong = (dict[tuple[str, ...], float]() for _ in range(3))
+    for relay in app.settings.all_relays:
+        key, rest = (relay.name,), rests.get(relay.name)
+        left[key] = max((rest.until - now).total_seconds(), 0.0) if rest else 0.0
+        failures[key] = float(rest.failures) if rest else 0.0
+        wrong[key] = float(bool(rest and rest.configuration))
     yield _gauge("outreach_relay_rest_seconds", "How long the relay still rests; 0 = it works.", left, ("relay",))
-    failures = {(name,): float(rest.failures) if rest else 0.0 for name, rest in found.items()}
     yield _gauge("outreach_relay_failures", "How often it failed in a row.", failures, ("relay",))
-    wrong = {(name,): float(bool(rest and rest.configuration)) for name, rest in found.items()}
     yield _gauge("outreach_relay_misconfigured", "1 if a person must mend our settings.", wrong, ("relay",))
 
 
