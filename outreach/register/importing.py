@@ -160,7 +160,7 @@ def _update(work: _Work) -> Imported:
         with work.stage("apply", work.extract.size), mass.refusing("the update"):
             updating.apply(connection, work.extract)
         with work.stage("compose"):
-            count = _count(connection, "touched")
+            count, turned = _count(connection, "touched"), _count(connection, "turned")
             many = count > _ONE_BY_ONE
             _compose(connection, None if many else "touched")
         if many:
@@ -180,9 +180,14 @@ def _update(work: _Work) -> Imported:
             else:
                 replacing.replace(session, touched, rows, names)
             entries_now = session.scalar(select(func.count()).select_from(RegisterEntry)) or 0
-            found = {**work.held.findings, "updates": work.held.findings.get("updates", 0) + 1}
+            found = _added(work.held.findings, updates=1, turned_legal=turned)
             _record(session, work, file, entries_now, found)
     return _imported(work, entries_now, count, found)
+
+
+def _added(findings: dict[str, Any], **more: int) -> dict[str, Any]:
+    """Return the findings of the Full extract with what the updates since came to, counted together."""
+    return {**findings, **{name: findings.get(name, 0) + count for name, count in more.items()}}
 
 
 def _compose(connection: mass.Connection, touched: str | None = None) -> None:

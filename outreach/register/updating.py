@@ -15,7 +15,10 @@ _DETAILS = ("denomination", "address", "activity")
 
 
 def apply(connection: Connection, extract: Extract) -> None:
-    """Bring the mass up to date in one transaction; `touched` (enterprise) tells whose rows are composed anew."""
+    """Bring the mass up to date in one transaction.
+
+    `touched` (enterprise) tells whose rows are composed anew, `turned` (number) who became a legal person.
+    """
     for table in TABLES:
         _read(connection, extract, table)
     connection.execute("BEGIN")
@@ -27,6 +30,11 @@ def apply(connection: Connection, extract: Extract) -> None:
         SELECT number AS entity FROM enterprise WHERE number IN (FROM owner)
         UNION SELECT number FROM establishment WHERE enterprise IN (FROM owner)
             OR number IN (SELECT key FROM deleted_establishment UNION SELECT number FROM inserted_establishment)"""
+    )
+    # It was there before, says the delete file, and not as a legal person.
+    connection.execute(
+        """CREATE TEMP TABLE turned AS SELECT DISTINCT number FROM inserted_enterprise WHERE legal
+        AND number IN (SELECT key FROM deleted_enterprise) AND number NOT IN (SELECT number FROM enterprise)"""
     )
     _upsert_entities(connection)
     connection.execute(

@@ -164,12 +164,13 @@ def test_who_turns_out_to_be_a_natural_person_is_gone_and_a_legal_person_comes(a
         tmp_path / "full", enterprise=[enterprise(company(1)), enterprise(company(2), "0")],
         denomination=[(company(1), "2", "001", "Wordt mens"), (company(2), "2", "001", "Wordt bedrijf")],
     ))  # fmt: skip
-    hand.take_in(app, hand.update(
+    done = hand.take_in(app, hand.update(
         tmp_path / "update", enterprise_delete=[(company(1),), (company(2),)],
         enterprise_insert=[enterprise(company(1), "1", form=""), enterprise(company(2))],
         denomination_insert=[(company(1), "0", "001", "Jan Zonder-Naam"), (company(2), "2", "001", "Wordt bedrijf")],
         establishment_insert=[(place(2), "01-01-2010", company(2)), (place(1), "01-01-2010", company(1))],
     ))  # fmt: skip
+    assert (done.findings["updates"], done.findings["turned_legal"]) == (1, 1)
     held = hand.everything(app)
     assert [row[:2] for row in held["register_entry"]] == [(digits(company(2)), "Wordt bedrijf")]
     assert [row[1] for row in held["establishment"]] == [int(digits(company(2)))]
