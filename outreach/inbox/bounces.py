@@ -127,8 +127,11 @@ def _is_notice(message: Message, notice: prose.Notice) -> bool:
     """Tell whether a machine says here that something could not be delivered; no one sign of it is sure."""
     fields = message.fields
     path = fields.get("return-path", "x")
+    machine = is_machine(fields.get("from", "")) or is_machine(path)
+    if "in-reply-to" in fields and not (machine or path in ("<>", "") or "report" in message.type):
+        return False  # a person may speak of deliveries too
     signs = 3 if "report" in message.type else 0
-    signs += 2 if is_machine(fields.get("from", "")) or is_machine(path) else 0
+    signs += 2 if machine else 0
     signs += 2 if wording.has("signs", "undelivered", wording.folded(words_of(fields.get("subject", "")))) else 0
     signs += 1 if path in ("<>", "") else 0
     signs += 1 if wording.has("signs", "undelivered", wording.folded(notice.text)) else 0

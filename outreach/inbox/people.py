@@ -16,6 +16,7 @@ from outreach.inbox.notices import ADDRESS
 from outreach.inbox.quoting import own_words
 
 _FEW_WORDS: Final = 8
+_VERY_FEW_WORDS: Final = 4
 _SHORT: Final = 1_500  # letters that are looked at: who wants to leave says so at once
 _MARKS: Final = (
     "x-autoreply",
@@ -31,7 +32,7 @@ _MARKS: Final = (
 )
 
 
-_SENTENCE: Final = re.compile(r"[!?;]|\.(?= )")
+_CLAUSE: Final = re.compile(r"[!?;,]|\.(?= )")
 _CHALLENGE: Final = (("prove", "human"),)
 _OPT_OUT: Final = (("no_more", "get"), ("remove", "list"), ("cease", "mail"), ("never", "asked"))
 _ABSENCE: Final = (("away", "when", "reach"),)
@@ -66,17 +67,14 @@ def read(message: Message) -> Reading:
 
 
 def _by_words(text: str, subject: str, machine: bool) -> Kind:
-    if wording.has("people", "challenge", f"{subject} {text}") or _says(text, _CHALLENGE):
+    if wording.has("people", "challenge", f"{subject} {text}") or (_says(text, _CHALLENGE) and not _asks(text)):
         return Kind.CHALLENGE
     if not machine and wants_out(text, subject):
         return Kind.OPT_OUT
-    if (
-        wording.has("people", "address_change", text)
-        or _moved(text)
-        or (not text and wording.has("people", "address_change", subject))
-    ):
+    said = text or subject
+    if (machine or "@" in said) and _moved(said):
         return Kind.ADDRESS_CHANGE
-    if machine or (_is_absence(text) and not _asks(text)):
+    if machine or (_is_absence(text) and not _asks(text) and not wording.has("people", "interest", text)):
         return Kind.AUTOREPLY
     return Kind.ANSWER if text.strip() else Kind.UNKNOWN
 
@@ -107,12 +105,24 @@ def wants_out(text: str, subject: str) -> bool:
     """Tell whether folded words ask to get no more: in so many words, or in few that leave nothing else to mean."""
     if wording.has("people", "opt_out_not", text):
         return False
-    if wording.has("people", "opt_out", text) or _says(text, _OPT_OUT):
+    if wording.has("people", "opt_out_sure", text):
         return True
-    alone = wording.plain("people", "opt_out_alone")
-    if text.strip() and len(text.split()) <= _FEW_WORDS and _begins(text, alone):
+    if not wording.has("people", "interest", text) and (_in_a_clause(text, "opt_out") or _says(text, _OPT_OUT)):
         return True
-    return not _is_reply(subject) and len(subject.split()) <= _FEW_WORDS and _begins(subject, alone)
+    return _is_only(text, "") or (not _is_reply(subject) and _is_only(subject, text))
+
+
+def _is_only(text: str, beside: str) -> bool:
+    """Tell whether a few words, with next to nothing beside them, leave nothing else to mean."""
+    count = len(text.split())
+    if not 0 < count <= _FEW_WORDS or len(beside.split()) > _FEW_WORDS:
+        return False
+    bare = count <= _VERY_FEW_WORDS and _begins(text, wording.plain("people", "opt_out_bare"))
+    return bare or _begins(text, wording.plain("people", "opt_out_alone"))
+
+
+def _in_a_clause(text: str, key: str) -> bool:
+    return any(wording.has("people", key, clause) for clause in _CLAUSE.split(text))
 
 
 def _begins(text: str, words: tuple[str, ...]) -> bool:
@@ -135,14 +145,13 @@ def _is_absence(text: str) -> bool:
 
 
 def _moved(text: str) -> bool:
-    """Tell whether an address is new, or its owner gone; without an address that is said, only the latter counts."""
-    return ("@" in text and _says(text, _NEW_ADDRESS)) or _says(text, _GONE)
+    """Tell whether an address is new, or its owner gone."""
+    return wording.has("people", "address_change", text) or _says(text, _NEW_ADDRESS) or _says(text, _GONE)
 
 
 def _says(text: str, rules: tuple[tuple[str, ...], ...]) -> bool:
-    """Tell whether one sentence has all ideas of a rule."""
-    sentences = _SENTENCE.split(text)
-    return any(_has_all(sentence, (rule,)) for sentence in sentences for rule in rules)
+    """Tell whether one clause has all ideas of a rule."""
+    return any(_has_all(clause, rules) for clause in _CLAUSE.split(text))
 
 
 def _has_all(text: str, rules: tuple[tuple[str, ...], ...]) -> bool:

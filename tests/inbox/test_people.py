@@ -34,6 +34,13 @@ def test_vacation_replies_never_count_as_bounces() -> None:
         assert {one.klass for one in report.recipients} <= {Class.AUTOREPLY}, text.raw.decode()
 
 
+def test_nobody_who_is_interested_is_taken_for_one_who_wants_to_leave() -> None:
+    answers = [one for name in ("people.txt", "people_kept_apart.txt") for one in mailbag.people(name)]
+    for answer in answers:
+        if answer.kind == "answer":
+            assert classify(answer.raw).kind is not Kind.OPT_OUT, answer.raw.decode()
+
+
 def test_our_own_words_on_leaving_are_not_his_when_he_quotes_them() -> None:
     quoted = (
         "Graag een offerte.\n\nOp di 24 nov. 2026 om 09:12 schreef Federatie\n<nieuws@federatie.example>:\n\n"
@@ -55,3 +62,22 @@ def test_who_changed_address_says_where_to() -> None:
     for text in mailbag.people("people.txt"):
         if text.kind == "address_change" and text.new_address:
             assert classify(text.raw).new_address == text.new_address
+
+
+def test_a_person_who_writes_of_deliveries_is_no_mail_system() -> None:
+    raw = (
+        b"From: Dan <dan@zaak.example>\nTo: nieuws@federatie.example\nSubject: Re: delivery problem\n"
+        b"In-Reply-To: <een@x.example>\n\n"
+        b"Your pallets could not be delivered last week: 400 boxes, 550 kg. Ask bob@zaak.example for the address.\n"
+    )
+    assert classify(raw).kind is Kind.ANSWER
+
+
+def test_an_absence_that_speaks_of_refusals_is_no_bounce() -> None:
+    raw = (
+        b"Return-Path: <>\nFrom: Ann <ann@firma.example>\nTo: nieuws@federatie.example\nAuto-Submitted: auto-replied\n"
+        b"Subject: Automatic reply: delivery status\n\nI am away. Mail to this address is rejected until Monday.\n"
+    )
+    report = classify(raw)
+    assert report.kind is Kind.AUTOREPLY
+    assert [(one.address, one.klass) for one in report.recipients] == [("ann@firma.example", Class.AUTOREPLY)]
