@@ -63,17 +63,17 @@ SENTENCES: Mapping[str, str] = {
     ),
     "not understood": "niet begrepen",
     "could not be handled: {fault}": "kon niet verwerkt worden: {fault}",
-    "bounced, {reason}: the address is suppressed": "kwam terug ({reason}): het adres is uitgesloten",
-    "bounced soft, {reason}": "kwam terug ({reason}); het adres blijft",
-    "bounced soft, {reason}; {count} campaigns in a row: the address is suppressed": (
-        "kwam terug ({reason}), {count} campagnes na elkaar: het adres is uitgesloten"
+    "bounced, {word}: the address is suppressed": "kwam terug ({word}): het adres is uitgesloten",
+    "bounced soft, {word}": "kwam terug ({word}); het adres blijft",
+    "bounced soft, {word}; {count} campaigns in a row: the address is suppressed": (
+        "kwam terug ({word}), {count} campagnes na elkaar: het adres is uitgesloten"
     ),
-    "turned away, {reason}: it is about us": "geweigerd om wat men van ons denkt ({reason})",
-    "turned away, {reason}: it is about us, and the campaign is paused": (
-        "geweigerd om wat men van ons denkt ({reason}); de campagne is gepauzeerd"
+    "turned away, {word}: it is about us": "geweigerd om wat men van ons denkt ({word})",
+    "turned away, {word}: it is about us, and the campaign is paused": (
+        "geweigerd om wat men van ons denkt ({word}); de campagne is gepauzeerd"
     ),
     "delayed: the mail may still arrive": "vertraagd: de mail kan nog aankomen",
-    "complained, {reason}: the address is suppressed": "klacht ({reason}): het adres is uitgesloten",
+    "complained, {word}: the address is suppressed": "klacht ({word}): het adres is uitgesloten",
     "asked to get no more: the address is suppressed, and the person is told once": (
         "vroeg geen mail meer: het adres is uitgesloten, en de persoon krijgt één bevestiging"
     ),

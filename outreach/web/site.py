@@ -41,6 +41,7 @@ from outreach.web.public import (
     subscribing,
 )
 from outreach.web.staff import campaigns as staff_campaigns
+from outreach.web.staff import contacts as staff_contacts
 from outreach.web.staff import drafts, logins
 from outreach.web.staff import inbox as staff_inbox
 from outreach.web.staff import leads as staff_leads
@@ -54,7 +55,17 @@ log = logging.getLogger(__name__)
 CATCH_UP_SECONDS = 5
 
 PUBLIC = (fixed, redirects, opting_out, subscribing, preferences, newsletters, agenda, contact, services, leads, media)
-STAFF = (logins, drafts, staff_reports, staff_campaigns, staff_leads, staff_inbox, staff_reach, staff_register)
+STAFF = (
+    logins,
+    drafts,
+    staff_reports,
+    staff_campaigns,
+    staff_leads,
+    staff_inbox,
+    staff_contacts,
+    staff_reach,
+    staff_register,
+)
 
 MISTAKES = {
     400: ("Dat hebben we niet begrepen", "Wat uw browser stuurde, was onvolledig. Ga terug en probeer het opnieuw."),

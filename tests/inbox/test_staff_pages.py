@@ -126,3 +126,16 @@ def test_what_needs_nothing_is_settled_and_can_be_found_again(office: Office, si
     assert "oud nieuws" in page
     assert site.get("/staff/inbox?state=nonsense&kind=nonsense").status_code == 200
     assert site.get("/staff/inbox/999999").status_code == 404
+
+
+def test_what_came_back_stands_on_the_contact_for_the_team_only(office: Office, site: TestClient) -> None:
+    office.take_in(post.bounce(office.mail_to("ann")), post.absence(office.mail_to("ann")))
+    page = f"/staff/contacts/{office.contact('ann').id}"
+    log_in(site, "ann")
+    text = site.get(page).text
+    for said in ("kwam terug", "onbekende ontvanger", "het adres bestaat niet meer", "5.1.1", "dood adres", "afwezig"):
+        assert said in text, said
+    assert site.get("/staff/contacts/999999").status_code == 404
+    site.cookies.clear()
+    log_in(site, "dan")
+    assert site.get(page).status_code == 403

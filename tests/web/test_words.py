@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from babel.messages.extract import extract_from_dir
 
-from outreach.models import CampaignStatus, Channel, DeliveryStatus, Evidence, HitKind, LeadStage, SkipReason
+from outreach.inbox.kinds import Reason
+from outreach.models import (
+    CampaignStatus,
+    Channel,
+    DeliveryStatus,
+    Evidence,
+    HitKind,
+    LeadStage,
+    SkipReason,
+    SuppressionReason,
+)
 from outreach.reports.clicks import ALL_LINKS, OTHER_LINKS, SEVERAL_PROVINCES, SEVERAL_SECTORS, TOO_FEW, UNKNOWN, WHOLE
 from outreach.web.pages import translations
 from outreach.web.site import MISTAKES
@@ -41,7 +51,17 @@ def test_translations_keep_the_places_of_values() -> None:
 
 
 def test_every_state_and_reason_has_a_word_in_both_languages() -> None:
-    for enum in (CampaignStatus, DeliveryStatus, SkipReason, LeadStage, Channel, Evidence, HitKind):
+    for enum in (
+        CampaignStatus,
+        DeliveryStatus,
+        SkipReason,
+        LeadStage,
+        Channel,
+        Evidence,
+        HitKind,
+        Reason,
+        SuppressionReason,
+    ):
         for value in enum:
             assert value in WORDS, value
     assert word("skipped", "nl") == "overgeslagen"
