@@ -204,7 +204,12 @@ def _reason_of(report: Report, otherwise: Reason) -> str:
 
 
 def settle_uncertain(session: Session, delivery: Delivery, how: str, now: datetime) -> bool:
-    """Make an uncertain delivery `sent`: what came back about a mail proves that it went."""
+    """Make an uncertain delivery `sent`: what came back about a mail proves that it went.
+
+    One that is uncertain only later is found by `understanding.settle_proven`.
+    """
+    if delivery.status is not DeliveryStatus.UNCERTAIN:
+        return False
     settled = session.scalars(
         update(Delivery)
         .where(Delivery.id == delivery.id, Delivery.status == DeliveryStatus.UNCERTAIN)
