@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -95,6 +95,12 @@ class _Told:
         """Write an event down; False if this was told before."""
         return record(self.session, self.delivery.id, kind, klass, reason, detail, self.message.id, self.now)
 
+    def delayed(self, detail: str) -> None:
+        """Write down, once, that the mail is held up: no bounce yet, so it counts as none anywhere."""
+        mine = (Event.delivery_id == self.delivery.id, Event.kind == EventKind.DEFERRED, Event.reason == Reason.DELAYED)
+        if not self.session.scalar(select(exists().where(*mine))):
+            self.event(EventKind.DEFERRED, Class.SOFT, Reason.DELAYED, detail)
+
     def suppress(self, reason: SuppressionReason, why: str) -> bool:
         """Suppress the address that the mail went to; of an erased contact nothing is left to suppress."""
         if self.delivery.address_hash is None:
@@ -142,12 +148,11 @@ def _bounced(told: _Told, report: Report) -> Outcome:
     diagnostic = " ".join(filter(None, (finding.status, finding.diagnostic)))
     if not own:
         diagnostic = f"names another address than the mail went to: {diagnostic}"
-    # Whatever holds a mail up, it may still arrive: a delay is no bounce, and counts for nothing.
-    reason = finding.reason if finding.final else Reason.DELAYED
-    if not told.event(EventKind.BOUNCED, klass if finding.final else Class.SOFT, reason, diagnostic):
-        return Outcome(f"told before: bounced, {klass}, {reason}")
     if not finding.final:
+        told.delayed(diagnostic)
         return Outcome("delayed: the mail may still arrive")
+    if not told.event(EventKind.BOUNCED, klass, finding.reason, diagnostic):
+        return Outcome(f"told before: bounced, {klass}, {finding.reason}")
     if klass is Class.HARD:
         why = f"bounced: {finding.reason}" + (f" {finding.status}" if finding.status else "")
         told.suppress(SuppressionReason.HARD_BOUNCE, why)

@@ -15,12 +15,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.audience import suppressing
-from outreach.inbox.kinds import ABOUT_US, Class, Reason
+from outreach.inbox.kinds import ABOUT_US, Class
 from outreach.models import Delivery, DeliveryStatus, Event, EventKind, SuppressionReason
 from outreach.settings import InboxSettings
 
 UNKNOWN_FOR = timedelta(days=7)
-_SAYS_NOTHING = frozenset({*ABOUT_US, Reason.DELAYED})
 _WENT = (DeliveryStatus.SENT, DeliveryStatus.REJECTED)
 _ARRIVED = (EventKind.DELIVERED, EventKind.ANSWERED)
 
@@ -74,5 +73,5 @@ def _history(session: Session, address_hash: bytes, since: datetime) -> Iterator
     for id, at in deliveries:
         told = events.get(id, [])
         failures = [one for one in told if one.kind in (EventKind.BOUNCED, EventKind.REJECTED)]
-        soft = any(one.klass == Class.SOFT and one.reason not in _SAYS_NOTHING for one in failures)
+        soft = any(one.klass == Class.SOFT and one.reason not in ABOUT_US for one in failures)
         yield at, (soft if failures else None), any(one.kind in _ARRIVED for one in told) and not soft

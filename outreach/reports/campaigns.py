@@ -32,7 +32,6 @@ from outreach.models import (
 from outreach.reports.clicks import ClickRow, clicks_of, merged
 
 _CAME_BACK = (EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.ANSWERED, EventKind.UNSUBSCRIBED)
-_DELAYED = "delayed"  # the mail may still arrive: no bounce yet
 _DONE_BY_COMPANIES = ("complained", "answered", "unsubscribed", "hits", "leads")
 _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED)
 
@@ -220,7 +219,6 @@ def _came_back(session: Session, ids: list[int]) -> dict[int, Counter[str]]:
         .where(
             Delivery.campaign_id.in_(ids),
             Event.kind.in_(_CAME_BACK),
-            func.coalesce(Event.reason, "") != _DELAYED,
         )
         .group_by(Delivery.campaign_id, Event.delivery_id, Event.kind)
     )

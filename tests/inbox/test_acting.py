@@ -90,6 +90,7 @@ def test_a_delay_is_told_and_counts_for_nothing(office: Office) -> None:
             send_next(office, number)
         office.take_in(post.bounce(office.mail_to("ann"), "452 4.2.2 mailbox full, will retry", action="delayed"))
     assert office.suppressed() == 0
+    assert office.events(EventKind.BOUNCED) == []
 
 
 def put_on_its_way(office: Office) -> None:
