@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -15,6 +16,7 @@ from outreach.errors import Refusal
 from outreach.models import (
     Campaign,
     CampaignStatus,
+    CampaignWatch,
     Company,
     Contact,
     Delivery,
@@ -28,11 +30,36 @@ UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEF
 GIVEN_UP = "given_up"
 Outcome = Literal["sent", "give_up"]
 RATE_WINDOW = timedelta(minutes=5)
+# What the relay said is told of these, which are few; what came back to `pending` made the campaign pause.
+TOLD = (DeliveryStatus.DEFERRED, DeliveryStatus.REJECTED, DeliveryStatus.UNCERTAIN)
+_REPLY_BEGINS = 16
+_REPLY = re.compile(r"(connect|ehlo|starttls|auth|mail|rcpt|data|dot): (?:([2-5])\d\d\b)?")
+
+
+def class_of(reply: str | None) -> str | None:
+    """Return `<step> <class of the code>` of what a relay said, of which there are few; None for words of ours."""
+    found = _REPLY.match(reply or "")
+    if found is None:
+        return None
+    return f"{found[1]} {found[2]}xx" if found[2] else f"{found[1]} no answer"
+
+
+@dataclass(frozen=True)
+class Canary:
+    """The mails that go first: when they were out, and when it was decided that the others may go."""
+
+    size: int
+    out_at: datetime | None
+    passed_at: datetime | None
 
 
 @dataclass(frozen=True)
 class CampaignProgress:
-    """Counts by status and by reason; `holds` says that the statuses add up to the frozen audience."""
+    """Counts by status, by reason, and by class of what the relay said.
+
+    `by_provider` is there if it was asked for: it takes longer to count. `ends_at` is when it is done if it goes on as
+    in the last minutes; `holds` says that the statuses add up to the frozen audience.
+    """
 
     name: str
     title: str
@@ -46,13 +73,17 @@ class CampaignProgress:
     audience: int
     counts: dict[str, int]
     reasons: dict[str, dict[str, int]]
+    by_class: dict[str, dict[str, int]]
+    by_provider: dict[str, dict[str, int]]
+    canary: Canary | None
     remaining: int
     per_minute: float
+    ends_at: datetime | None
     next_retry_at: datetime | None
     holds: bool
 
 
-def status(session: Session, campaign: Campaign, now: datetime) -> CampaignProgress:
+def status(session: Session, campaign: Campaign, now: datetime, *, with_providers: bool = False) -> CampaignProgress:
     """Return how far a campaign is."""
     counts: dict[str, int] = {}
     reasons: dict[str, dict[str, int]] = {}
@@ -62,6 +93,9 @@ def status(session: Session, campaign: Campaign, now: datetime) -> CampaignProgr
         if reason:
             reasons.setdefault(state.value, {})[reason] = count
     total = sum(counts.values())
+    remaining = sum(counts.get(state.value, 0) for state in UNFINISHED)
+    per_minute = _per_minute(session, campaign, now)
+    next_retry_at = _next_retry(session, campaign)
     return CampaignProgress(
         name=campaign.name,
         title=campaign.title,
@@ -75,9 +109,13 @@ def status(session: Session, campaign: Campaign, now: datetime) -> CampaignProgr
         audience=total if campaign.frozen_count is None else campaign.frozen_count,
         counts={state.value: counts.get(state.value, 0) for state in DeliveryStatus},
         reasons=reasons,
-        remaining=sum(counts.get(state.value, 0) for state in UNFINISHED),
-        per_minute=_per_minute(session, campaign, now),
-        next_retry_at=_next_retry(session, campaign),
+        by_class=_by_class(session, campaign),
+        by_provider=_by_provider(session, campaign) if with_providers else {},
+        canary=_canary(session, campaign),
+        remaining=remaining,
+        per_minute=per_minute,
+        ends_at=_ends_at(remaining, per_minute, next_retry_at, now),
+        next_retry_at=next_retry_at,
         holds=total == (campaign.frozen_count or 0),
     )
 
@@ -144,9 +182,28 @@ def finish_if_done(session: Session, campaign_id: int, now: datetime) -> bool:
     return True
 
 
-def settle(session: Session, campaign: Campaign, *, outcome: Outcome, by: str, now: datetime) -> int:
-    """Decide what became of the mails that may or may not have gone; return how many. None is ever sent again."""
-    uncertain = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.UNCERTAIN)
+def settle(
+    session: Session,
+    campaign: Campaign,
+    *,
+    outcome: Outcome,
+    by: str,
+    now: datetime,
+    contacts: Sequence[int] | None = None,
+) -> int:
+    """Decide what became of the mails that may or may not have gone; return how many. None is ever sent again.
+
+    Of these `contacts` only, if they are given: each must have an uncertain mail of this campaign.
+    """
+    uncertain = [Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.UNCERTAIN]
+    if contacts is not None:
+        uncertain.append(Delivery.contact_id.in_(contacts))
+        known = set(session.scalars(select(Delivery.contact_id).where(*uncertain)))
+        if missing := sorted(set(contacts) - known):
+            raise Refusal(
+                f"campaign {campaign.name!r}: contact {', '.join(map(str, missing))} has no uncertain mail; "
+                f"`outreach campaign deliveries {campaign.name} --status uncertain` lists those that have"
+            )
     events = select(
         Delivery.id,
         literal(EventKind.SETTLED, Event.kind.type),
@@ -204,12 +261,50 @@ def retry(session: Session, campaign: Campaign, *, by: str, now: datetime) -> in
 def _per_minute(session: Session, campaign: Campaign, now: datetime) -> float:
     if campaign.status is not CampaignStatus.SENDING or campaign.frozen_at is None:
         return 0.0
-    since = max(now - RATE_WINDOW, campaign.frozen_at)
+    # The minutes of a pause, or before the start, say nothing about the pace.
+    since = max(now - RATE_WINDOW, campaign.frozen_at, campaign.resumed_at or campaign.frozen_at)
     sent = select(func.count()).where(
         Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.SENT, Delivery.sent_at >= since
     )
     minutes = max((now - since).total_seconds(), 1.0) / 60
     return round((session.scalar(sent) or 0) / minutes, 1)
+
+
+def _ends_at(remaining: int, per_minute: float, next_retry_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when the rest is sent at this rate, not before the next retry; None while nothing goes out."""
+    if not remaining or not per_minute:
+        return None
+    return max(now + timedelta(minutes=remaining / per_minute), next_retry_at or now)
+
+
+def _canary(session: Session, campaign: Campaign) -> Canary | None:
+    row = session.get(CampaignWatch, campaign.id)
+    return Canary(row.canary, row.canary_out_at, row.canary_passed_at) if row is not None and row.canary else None
+
+
+def _by_provider(session: Session, campaign: Campaign) -> dict[str, dict[str, int]]:
+    """Count the mails that are to go or went, by provider of the recipients and status; the largest first."""
+    query = select(Delivery.provider, Delivery.status, func.count()).where(
+        Delivery.campaign_id == campaign.id, Delivery.status.not_in((DeliveryStatus.SKIPPED, DeliveryStatus.HELD_OUT))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for provider, state, count in session.execute(query.group_by(Delivery.provider, Delivery.status)):
+        found.setdefault(provider, {})[state.value] = count
+    return dict(sorted(found.items(), key=lambda one: -sum(one[1].values())))
+
+
+def _by_class(session: Session, campaign: Campaign) -> dict[str, dict[str, int]]:
+    """Count the mails that the relay didn't simply take, by status and by its step and class of code."""
+    begins = func.substr(Delivery.reply, 1, _REPLY_BEGINS)
+    query = select(Delivery.status, begins, func.count()).where(
+        Delivery.campaign_id == campaign.id, Delivery.status.in_(TOLD), Delivery.reply.is_not(None)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for state, reply, count in session.execute(query.group_by(Delivery.status, begins)):
+        if kind := class_of(reply):
+            kinds = found.setdefault(state.value, {})
+            kinds[kind] = kinds.get(kind, 0) + count
+    return {state: dict(sorted(kinds.items(), key=lambda one: -one[1])) for state, kinds in found.items()}
 
 
 def _next_retry(session: Session, campaign: Campaign) -> datetime | None:

@@ -15,6 +15,7 @@ from outreach.campaigns import checking, life, previewing, progress, reviewing
 from outreach.campaigns.progress import Outcome
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec, file_text, read_spec, write_spec
+from outreach.commands import live
 from outreach.commands.acting import approver, as_option, person, terminal
 from outreach.commands.campaign_output import (
     checked_data,
@@ -28,10 +29,11 @@ from outreach.commands.campaign_output import (
 from outreach.commands.door import Door, json_option, print_json, print_table
 from outreach.commands.preview_output import NOTHING, png_option, write
 from outreach.commands.report_command import campaign as report_of_campaigns
-from outreach.delivery import outbox
+from outreach.delivery import looking, outbox
+from outreach.delivery.looking import Watched
 from outreach.emails.photographing import Picture
-from outreach.errors import NotFound
-from outreach.models import CampaignStatus, DeliveryStatus
+from outreach.errors import NotFound, Refusal
+from outreach.models import Campaign, CampaignStatus, DeliveryStatus
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 name_argument = click.argument("name")
@@ -322,11 +324,34 @@ def cancel(door: Door, name: str, as_who: str | None, as_json: bool) -> None:
 def status(door: Door, name: str, as_json: bool) -> None:
     """Show how far a campaign is: every recipient's status, which always add up to the frozen audience."""
     with door.open() as app, app.database.reading() as session:
-        found = progress.status(session, life.find(session, name), app.now())
+        found = progress.status(session, life.find(session, name), app.now(), with_providers=True)
     if as_json:
         print_json(found)
     else:
         print_progress(found)
+
+
+@command.command()
+@name_argument
+@click.option("--seconds", type=click.IntRange(1, 3600), default=2, show_default=True, help="How often to look.")
+@json_option
+@click.pass_obj
+def watch(door: Door, name: str, seconds: int, as_json: bool) -> None:
+    """Follow a campaign until it is sent, cancelled or paused: rate, time left, outcomes, and why it rests.
+
+    On a terminal it moves; in a pipe each change is a line, with --json an object. Exit code 1 if it is paused.
+    """
+    with door.open() as app:
+        with app.database.reading() as session:
+            _refuse_unscheduled(life.find(session, name))
+
+        def look() -> Watched:
+            with app.database.reading() as session:
+                return looking.look(session, app.now(), [name], all_under_way=False)
+
+        last = live.follow(look, seconds, as_json=as_json)
+    if last.campaigns[0].status is CampaignStatus.PAUSED:
+        raise click.exceptions.Exit(1)
 
 
 @command.command()
@@ -342,25 +367,34 @@ def deliveries(door: Door, name: str, status: str | None, as_json: bool) -> None
     if as_json:
         print_json(lines)
         return
-    rows = [(line.address or "(erased)", line.company, line.status.value, line.reason, line.reply) for line in lines]
-    print_table(("address", "company", "status", "reason", "the relay said"), rows)
+    rows = [
+        (line.contact_id, line.address or "(erased)", line.company, line.status.value, line.reason, line.reply)
+        for line in lines
+    ]
+    print_table(("contact", "address", "company", "status", "reason", "the relay said"), rows)
 
 
 @command.command()
 @name_argument
 @click.option("--sent", "outcome", flag_value="sent", help="They went: the relay's log shows them.")
 @click.option("--give-up", "outcome", flag_value="give_up", help="They count as not sent; nothing is sent again.")
+@click.option("--contact", "contacts", multiple=True, type=int, help="Only the mail to this contact; may be repeated.")
 @as_option
 @json_option
 @click.pass_obj
-def settle(door: Door, name: str, outcome: str | None, as_who: str | None, as_json: bool) -> None:
-    """Decide what became of the mails whose fate is uncertain; they are never sent again."""
+def settle(
+    door: Door, name: str, outcome: str | None, contacts: tuple[int, ...], as_who: str | None, as_json: bool
+) -> None:
+    """Decide what became of the mails whose fate is uncertain, all or one by one; they are never sent again."""
     if outcome is None:
         raise click.UsageError("say which: --sent or --give-up")
     chosen: Outcome = "sent" if outcome == "sent" else "give_up"
     with door.open() as app, app.database.writing() as session:
         campaign = life.find(session, name)
-        count = progress.settle(session, campaign, outcome=chosen, by=person(session, as_who), now=app.now())
+        by = person(session, as_who)
+        count = progress.settle(
+            session, campaign, outcome=chosen, by=by, now=app.now(), contacts=list(contacts) if contacts else None
+        )
         if not as_json:
             click.echo(f"{count} uncertain mails settled: {chosen.replace('_', ' ')}")
         print_step(campaign, as_json, settled=count)
@@ -380,6 +414,14 @@ def retry(door: Door, name: str, failed: bool, as_who: str | None, as_json: bool
         if not as_json:
             click.echo(f"{count} failed mails wait to be sent again")
         print_step(campaign, as_json, retried=count)
+
+
+def _refuse_unscheduled(campaign: Campaign) -> None:
+    """Refuse to wait for what nobody has set going."""
+    if campaign.status in (CampaignStatus.DRAFT, CampaignStatus.IN_REVIEW, CampaignStatus.APPROVED):
+        raise Refusal(
+            f"campaign {campaign.name!r} is {campaign.status.value}: there is nothing to watch until it is scheduled"
+        )
 
 
 def sources_of(app: App) -> Sources:

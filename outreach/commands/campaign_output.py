@@ -109,7 +109,15 @@ def print_progress(found: CampaignProgress) -> None:
             rows.append((status, count, why))
     print_table(("deliveries", "count", "reasons"), [*rows, ("audience", found.audience, "")])
     if found.remaining:
-        click.echo(f"{found.remaining} to go, {found.per_minute:g} a minute")
+        ends = f", done about {shown_time(found.ends_at)}" if found.ends_at else ""
+        click.echo(f"{found.remaining} to go, {found.per_minute:g} a minute{ends}")
+    for status, kinds in found.by_class.items():
+        click.echo(f"{status}, by what the relay said: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+    if len(found.by_provider) > 1:
+        for provider, counts in found.by_provider.items():
+            click.echo(f"to {provider}: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
+    if found.canary is not None and found.canary.passed_at is None:
+        click.echo(f"{found.canary.size} go first; the others wait until these are judged")
     if found.next_retry_at:
         click.echo(f"next retry: {shown_time(found.next_retry_at)}")
     if not found.holds:

@@ -10,9 +10,11 @@ import click
 
 from outreach import jobs, logs, scheduler
 from outreach.app import App
-from outreach.commands.door import Door, json_option, log_option, print_json, progress
+from outreach.commands import live
+from outreach.commands.door import Door, json_option, log_option, print_json
 from outreach.commands.stopping import stop_event
-from outreach.delivery.sending import Summary
+from outreach.delivery import looking
+from outreach.delivery.looking import Watched
 from outreach.jobs import Done
 
 
@@ -62,18 +64,18 @@ def _run_on(app: App, stop: threading.Event) -> None:
 
 def _run(app: App, stop: threading.Event, *, again: bool) -> Done:
     """Run what is due, again while that makes more fall due; return the sum."""
-    with progress("mails", None) as advance:
-        shown = 0
+    seen: set[str] = set()  # those that end meanwhile stay on the screen
 
-        def show(summary: Summary) -> None:
-            nonlocal shown
-            advance(summary.handled - shown)
-            shown = summary.handled
+    def look() -> Watched:
+        with app.database.reading() as session:
+            watched = looking.look(session, app.now(), sorted(seen))
+        seen.update(campaign.name for campaign in watched.campaigns)
+        return watched
 
-        total = latest = jobs.run_due(app, stop=stop, progress=show)
+    with live.shown(look):
+        total = latest = jobs.run_due(app, stop=stop)
         while again and latest.worked and not (stop.is_set() or latest.faults or latest.sending.trouble):
-            shown = 0
-            latest = jobs.run_due(app, stop=stop, progress=show)
+            latest = jobs.run_due(app, stop=stop)
             total = total + latest
     return total
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-log = logging.getLogger(__name__)
+from outreach.campaigns.progress import class_of
 
-_REPLY = re.compile(r"(connect|ehlo|starttls|auth|mail|rcpt|data|dot): (?:([2-5])\d\d\b)?")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,7 @@ def kind_of(reason: str | None, reply: str | None) -> str:
 
     A relay can send any code; what is counted by it must not grow without end.
     """
-    if found := _REPLY.match(reply or ""):
-        return f"{found[1]} {found[2]}xx" if found[2] else f"{found[1]} no answer"
-    return reason or "none"
+    return class_of(reply) or reason or "none"
 
 
 @dataclass
