@@ -1,4 +1,4 @@
-"""What `outreach check` looks at: settings, keys, database, templates, segments, relay and inbox, one line each.
+"""What `outreach check` looks at: settings, keys, database, templates, segments, signature, relays and inbox, by line.
 
 An examination never changes anything, and one that fails doesn't stop the next.
 """
@@ -21,7 +21,7 @@ from outreach.belgium.numbers import NumberError, parse_enterprise_number
 from outreach.database import Database, current_revision, latest_revision, open_database
 from outreach.delivery.smtp import NoConnection, connect, tls_context
 from outreach.documents import read_toml
-from outreach.emails import templates
+from outreach.emails import signing, templates
 from outreach.errors import Refusal
 from outreach.inbox import examining as inbox
 from outreach.keys import Keys, keys_file, read_keys
@@ -60,6 +60,7 @@ def examine(project: Path) -> Iterator[Finding]:
             database.close()
     yield from _each("template", templates.available, templates.load, project / "templates" / "emails")
     yield from _each("segment", segments.available, segments.load, project / "segments")
+    yield from _caught("dkim", lambda: _dkim(settings, project))
     for relay in settings.all_relays:
         yield from _caught("relay", partial(_relay, relay))
     yield from _caught("inbox", lambda: _inbox(settings, project))
@@ -193,6 +194,21 @@ def _each(
             yield from (Finding(area, False, line) for line in str(refusal).splitlines())
         else:
             yield Finding(area, True, name)
+
+
+def _dkim(settings: Settings, project: Path) -> Iterator[Finding]:
+    signer = signing.load(settings.dkim, project)
+    if signer is None:
+        text = "nobody signs here; if the relay doesn't either, make a key with `outreach dkim key`"
+        yield Finding("dkim", True, text)
+        return
+    ours = settings.mail_domain.lower()
+    if not f".{ours}".endswith(f".{signer.domain}"):
+        text = f"{FILE_NAME}: dkim.domain: {signer.domain} isn't the domain of From ({ours}) or one above it (DMARC)"
+        yield Finding("dkim", False, text)
+        return
+    selectors = " and ".join(selector for selector, _ in signer.keys)
+    yield Finding("dkim", True, f"{signer.domain} signs with {selectors}; `outreach dkim record` prints the record")
 
 
 def _inbox(settings: Settings, project: Path) -> Iterator[Finding]:

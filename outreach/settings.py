@@ -62,6 +62,15 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
+def _host_name(value: str) -> str:
+    name = value.strip().rstrip(".").lower()
+    if name and not re.fullmatch(
+        r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", name
+    ):
+        raise ValueError(f"{value!r} is no name in DNS: write it in letters, digits, - and dots (é as xn--…)")
+    return name
+
+
 def _proxy_address(value: str) -> str:
     try:
         return str(ip_network(value) if "/" in value else ip_address(value))
@@ -107,6 +116,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Window = Annotated[Line, AfterValidator(checked_window)]
 Topics = Annotated[dict[str, Line], BeforeValidator(_named), AfterValidator(_topics)]
@@ -145,6 +155,28 @@ class MailSettings(Section):
     reply_to: str = Field("", description="Reply-To; empty = none")
     bounce_domain: str = Field("", description="Domain of bounces+<token>@…; empty = envelope sender is From")
     list_id: Line = Field("", description="List-Id; empty = outreach.<domain of From>")
+
+
+class DkimSettings(Section):
+    """The signature under our mails; files count from the project folder."""
+
+    domain: HostName = Field("", description="Domain that signs, that of From or one above it; empty = the relay signs")
+    selector: HostName = Field("outreach", description="Selector: the key's record is <selector>._domainkey.<domain>")
+    key_file: str = Field(".state/dkim.pem", description="Private RSA key of 2048 bits, made by `outreach dkim key`")
+    ed25519_key_file: str = Field("", description="Private Ed25519 key for a second signature; empty = none")
+    ed25519_selector: HostName = Field("outreach-ed", description="Selector of that key")
+    identity: Line = Field("", description="Who signs (i=), such as @nieuws.example.be; empty = @<domain>")
+
+    @model_validator(mode="after")
+    def _within(self) -> DkimSettings:
+        if not (self.selector and self.ed25519_selector):
+            raise ValueError("a selector can't be empty: receivers find the key by it")
+        host = self.identity.rpartition("@")[2].lower()
+        if self.identity and ("@" not in self.identity or not f".{host}".endswith(f".{self.domain.lower()}")):
+            raise ValueError(f"identity {self.identity!r} must end in the domain, such as @{self.domain}")
+        if self.ed25519_key_file and self.ed25519_selector == self.selector:
+            raise ValueError("ed25519_selector is that of the other key: each key needs a record of its own")
+        return self
 
 
 class InboxSettings(Section):
@@ -306,6 +338,7 @@ class Settings(Section):
     site: SiteSettings = SiteSettings()
     sender: SenderSettings = SenderSettings()
     mail: MailSettings = MailSettings()
+    dkim: DkimSettings = DkimSettings()
     relay: RelaySettings = RelaySettings()
     relays: Relays = Field({}, description="Several relays by name, instead of [relay]")
     providers: Providers = Field(default_factory=known_providers, description="Recipients' providers by name")

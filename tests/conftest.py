@@ -187,6 +187,15 @@ def namespaces_allowed() -> None:
         lacking("ip (Debian: iproute2), or the right to make network namespaces,")
 
 
+@pytest.fixture(scope="session")
+def mail_dkim() -> str:
+    """The path of a Perl that has Mail::DKIM."""
+    perl = shutil.which("perl")
+    if perl is None or subprocess.run([perl, "-MMail::DKIM::Verifier", "-e", "1"], capture_output=True).returncode:
+        lacking("Mail::DKIM (Debian: libmail-dkim-perl)")
+    return perl
+
+
 @pytest.fixture(autouse=True)
 def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What outreach keeps in the user's state folder stays in the test's own."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Row, Select, select
@@ -22,6 +22,7 @@ from outreach.catalogue.matching import cells_of
 from outreach.emails.assembly import Attachment, Headers, Mailbox, SharedHead, assemble, message_id
 from outreach.emails.model import MailModel, MergeFields, greeting_for, why_for
 from outreach.emails.rendering import Renderer, RenderError
+from outreach.emails.signing import Signer
 from outreach.emails.stencil import Computes, Cutter, Stencil
 from outreach.errors import NotFound
 from outreach.links import NO_ADDRESS, Links, Purpose
@@ -107,6 +108,7 @@ class Mailing:
     links: Links = field(repr=False)
     attachments: tuple[Attachment, ...] = field(default=(), repr=False)
     services: Mapping[int, int] = field(default_factory=dict, repr=False)  # of cohorts that are shown one only
+    signer: Signer | None = field(default=None, repr=False)
     stencils: Stencils = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +126,8 @@ class Mailing:
 
     def _plainly(self, recipient: Recipient, fields: MergeFields, at: datetime) -> bytes:
         rendered = self.renderer.render(self._model(recipient), fields)
-        return assemble(self._headers(recipient, at, fields.unsubscribe_url), rendered, self.attachments)
+        message = assemble(self._headers(recipient, at, fields.unsubscribe_url), rendered, self.attachments)
+        return self.signer.sign(message, at) if self.signer else message
 
     def _quickly(self, recipient: Recipient, fields: MergeFields, at: datetime) -> bytes | None:
         cut = self.stencils.of(recipient.cohort_id, self._model(recipient), self.attachments)
@@ -136,7 +139,8 @@ class Mailing:
             cut.head = SharedHead(headers, cut.subject)
         id = message_id(self.campaign_id, recipient.contact_id, self.sender.domain, self.links.key)
         head = cut.head.with_own(recipient.address, at, id, fields.unsubscribe_url)
-        return cut.stencil.message(head, self.stencils.cutter.fields(fields))
+        sign = partial(self.signer.fields, at=at) if self.signer else None
+        return cut.stencil.message(head, self.stencils.cutter.fields(fields), sign)
 
     def envelope_from(self, delivery_id: int) -> str:
         """Return the address that bounces of this delivery go to."""
@@ -196,7 +200,9 @@ def headers(
     )
 
 
-def load(session: Session, campaign_id: int, *, settings: Settings, links: Links) -> Mailing:
+def load(
+    session: Session, campaign_id: int, *, settings: Settings, links: Links, signer: Signer | None = None
+) -> Mailing:
     """Read the frozen copy and the cohorts of a campaign that is being sent."""
     frozen = _frozen(session, campaign_id)
     found = session.scalars(select(Cohort).where(Cohort.campaign_id == campaign_id)).all()
@@ -205,7 +211,7 @@ def load(session: Session, campaign_id: int, *, settings: Settings, links: Links
     renderer, attached = Renderer(frozen.template), attachments(frozen, links)
     at = session.scalars(select(Campaign.frozen_at).where(Campaign.id == campaign_id)).one()
     moment = _moment(at)
-    return Mailing(campaign_id, frozen.spec, frozen.sender, moment, renderer, models, links, attached, services)
+    return Mailing(campaign_id, frozen.spec, frozen.sender, moment, renderer, models, links, attached, services, signer)
 
 
 def bounce_bound(session: Session, delivery_id: int) -> bytes | None:

@@ -20,6 +20,7 @@ NOUNS = {
     "collaboration": "Which companies are or were customer or supplier of which enterprises.",
     "contact": "Find, show, suppress, erase or export a contact.",
     "db": "Upgrade, back up and restore the database with its keys.",
+    "dkim": "Make the key that signs our mails, and the record that goes with it.",
     "demo": "Fill a project with invented data and run the main job on it.",
     "doctor": "Say what receivers of mail miss at a domain, and the records to add.",
     "hits": "Tell people from scanners among those who followed a link.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from typing import Any
@@ -21,7 +21,9 @@ from outreach.campaigns.spec import window_of
 from outreach.delivery import claiming
 from outreach.delivery.claiming import Attempts, Mails, Result
 from outreach.delivery.replies import Reply, Verdict
+from outreach.delivery.smtp import canonical
 from outreach.delivery.turns import Turns
+from outreach.emails.signing import Signer
 from outreach.errors import NotFound
 from outreach.links import Links
 from outreach.models import (
@@ -195,6 +197,7 @@ class OutboxLane:
     """All other mail."""
 
     settings: Settings
+    signer: Signer | None = None
     mails: Mails = OutboxMail
 
     def is_open(self, now: datetime) -> bool:
@@ -216,7 +219,10 @@ class OutboxLane:
 
     def compose(self, mail: Mail, now: datetime) -> Content:
         assert mail.content is not None
-        return mail.content
+        if self.signer is None:
+            return mail.content
+        # Signed here and not when it was written: the key may be another one by now.
+        return replace(mail.content, message=self.signer.sign(canonical(mail.content.message), now))
 
     def refusal(self, session: Session, mail: Mail) -> Result | None:
         """Return None: suppression governs campaigns only."""
@@ -245,11 +251,17 @@ Lane = CampaignLane | OutboxLane
 
 
 def open_campaign(
-    session: Session, campaign_id: int, *, settings: Settings, links: Links, now: datetime
+    session: Session,
+    campaign_id: int,
+    *,
+    settings: Settings,
+    links: Links,
+    now: datetime,
+    signer: Signer | None = None,
 ) -> CampaignLane:
     """Load what is needed to compose a campaign's mails."""
     campaign = session.get_one(Campaign, campaign_id)
-    loaded = mailing.load(session, campaign_id, settings=settings, links=links)
+    loaded = mailing.load(session, campaign_id, settings=settings, links=links, signer=signer)
     mails = (
         select(Delivery.provider, func.count().label("mails"))
         .where(

@@ -28,6 +28,8 @@ from outreach.delivery.replies import Reply, Verdict
 from outreach.delivery.routes import Route, Routes, plan
 from outreach.delivery.smtp import Connection, NoConnection
 from outreach.delivery.watching import Histories
+from outreach.emails import signing
+from outreach.emails.signing import Signer
 from outreach.links import Links
 from outreach.models import Campaign, CampaignStatus, CampaignWatch, Delivery, OutboxMail, PaceOf, PauseKind
 from outreach.settings import SendingSettings, Settings
@@ -93,8 +95,10 @@ class Round:
     _watched_at: float = field(default_factory=time.monotonic)
     _histories: Histories = field(default_factory=Histories)
     _next_permit: float = 0.0  # monotonic: when mail that waits for its provider's pace may go on; 0 = there is none
+    _signer: Signer | None = None
 
     def __post_init__(self) -> None:
+        self._signer = signing.load(self.settings.dkim, self.database.folder)
         self.routes = Routes(plan(self.settings.all_relays), self.permits)
         with self.database.reading() as session:
             now = self.now()
@@ -158,7 +162,7 @@ class Round:
         self._next_permit = 0.0
         if any(one.fewer_since and time.monotonic() > one.fewer_since + FEWER_SECONDS for one in self.routes.all):
             return None
-        outbox = OutboxLane(self.settings)
+        outbox = OutboxLane(self.settings, self._signer)
         if mails := self._claim_other(outbox, size):
             return outbox, mails
         if self.routes.is_dry():
@@ -213,7 +217,12 @@ class Round:
             try:
                 with self.database.reading() as session:
                     lane = lanes.open_campaign(
-                        session, campaign_id, settings=self.settings, links=self.links, now=self.now()
+                        session,
+                        campaign_id,
+                        settings=self.settings,
+                        links=self.links,
+                        now=self.now(),
+                        signer=self._signer,
                     )
             except Exception as error:
                 log.exception("campaign %s can't be loaded", campaign_id)

@@ -211,12 +211,16 @@ def wire_form(message: bytes) -> bytes:
 
     A bare CR or LF is made CRLF too: relays disagree about them, which lets one message smuggle in another.
     """
-    if not message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r"):
-        message = _LINE_END.sub(b"\r\n", message)
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
+    message = canonical(message)
     stuffed = message.replace(b"\r\n.", b"\r\n..")
     return b"." + stuffed if stuffed.startswith(b".") else stuffed
+
+
+def canonical(message: bytes) -> bytes:
+    """Return a message with CRLF at the end of each line, the last one too, and nowhere else a CR or LF."""
+    if not message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r"):
+        message = _LINE_END.sub(b"\r\n", message)
+    return message if message.endswith(b"\r\n") else message + b"\r\n"
 
 
 def check_path(address: str) -> str:

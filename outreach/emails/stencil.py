@@ -9,17 +9,18 @@ and so does a recipient who lacks a value that the template shows.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import mjml
 from jinja2 import nodes
 from markupsafe import escape
 
-from outreach.emails import markup
+from outreach.emails import markup, signing
 from outreach.emails.assembly import Attachment, body_of, encoded_lines
 from outreach.emails.model import ALWAYS, DECLARABLE, OFFERED, MailModel, MergeFields, clean
 from outreach.emails.rendering import WRAPPED, Renderer, tidy
@@ -57,6 +58,10 @@ class Computes(Exception):
     """The template does more with a personal value than show it; the text says where."""
 
 
+# Gives the signature for the headers of a message and the hash of its body.
+Sign = Callable[[bytes, bytes], bytes]
+
+
 @dataclass(frozen=True)
 class Slot:
     """One merge field and the filters it goes through."""
@@ -92,25 +97,28 @@ class Stencil:
         self._places = [self._different.index(slot) for slot in slots]
         self._known: dict[tuple[int, str], bytes] = {}
 
-    def message(self, head: bytes, fields: Mapping[str, str]) -> bytes | None:
+    def message(self, head: bytes, fields: Mapping[str, str], sign: Sign | None = None) -> bytes | None:
         """Return a recipient's message; None if a value is missing, so that the plain path must say what is shown."""
-        body = self.body(fields)
-        return None if body is None else head + body
+        values = self._values(fields)
+        if values is None:
+            return None
+        parts = [head, self.pieces[0]]
+        for place, piece in zip(self._places, self.pieces[1:], strict=True):
+            parts += (values[place], piece)
+        if sign is not None:
+            parts.insert(0, sign(head + self._shared.head, self._shared.digest(values, self._places)))
+        return b"".join(parts)
 
-    def body(self, fields: Mapping[str, str]) -> bytes | None:
-        """Return all of a recipient's message that stands below its own headers."""
+    def _values(self, fields: Mapping[str, str]) -> list[bytes] | None:
         self._anew()
-        encoded = []
+        values = []
         for number, slot in enumerate(self._different):
             raw = fields[slot.field]
-            found = self._known.get((number, raw)) or self._encoded(number, slot, raw)
-            if not found:
+            value = self._known.get((number, raw)) or self._encoded(number, slot, raw)
+            if not value:
                 return None
-            encoded.append(found)
-        parts = [self.pieces[0]]
-        for place, piece in zip(self._places, self.pieces[1:], strict=True):
-            parts += (encoded[place], piece)
-        return b"".join(parts)
+            values.append(value)
+        return values
 
     def _encoded(self, number: int, slot: Slot, raw: str) -> bytes:
         value = slot.value(raw)
@@ -119,6 +127,31 @@ class Stencil:
         if slot.field in RECURRING and len(self._known) < _MOST_KNOWN:
             self._known[number, raw] = encoded
         return encoded
+
+    @cached_property
+    def _shared(self) -> _Relaxed:
+        return _Relaxed(self.pieces)
+
+
+class _Relaxed:
+    """A stencil's pieces as a signature takes them, so that only what differs is brought into that form anew."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        head, _, start = pieces[0].partition(b"\r\n\r\n")
+        self.head = head + b"\r\n"
+        # Each piece and each value is whole lines, and relaxed form is line by line; only the end is another matter.
+        relaxed = [signing.relaxed_lines(piece) for piece in (start, *pieces[1:])]
+        self._rest = [*relaxed[1:-1], signing.ended(relaxed[-1])] if relaxed[1:] else []
+        self._begun = hashlib.sha256(relaxed[0] if self._rest else signing.ended(relaxed[0]))
+
+    def digest(self, values: Sequence[bytes], places: Sequence[int]) -> bytes:
+        """Return the hash of a message's body."""
+        whole = self._begun.copy()
+        relaxed = [signing.relaxed_lines(value) for value in values]
+        for place, piece in zip(places, self._rest, strict=True):
+            whole.update(relaxed[place])
+            whole.update(piece)
+        return whole.digest()
 
 
 class Cutter:
