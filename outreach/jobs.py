@@ -14,6 +14,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from sqlalchemy.exc import OperationalError
+
 from outreach import intake, place
 from outreach.app import App
 from outreach.campaigns import holding_back, starting, verdicts
@@ -77,6 +79,10 @@ class _Steps:
     def do(self, name: str, step: Callable[[], T], otherwise: T) -> T:
         try:
             return step()
+        except (OperationalError, OSError) as error:  # a full disk, a database that is away: its words say all
+            log.warning("%s failed: %s", name, getattr(error, "orig", error))
+            self.faults.append(f"{name}: {getattr(error, 'orig', error)}")
+            return otherwise
         except Exception as error:
             log.exception("%s failed", name)
             self.faults.append(f"{name}: {type(error).__name__}: {error}")

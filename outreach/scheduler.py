@@ -141,8 +141,8 @@ def _tick(id: str, work: Callable[[], object], vitals: Vitals) -> Callable[[], N
     def tick() -> None:
         try:
             work()
-        except (OperationalError, ConnectionError) as error:
-            log.warning("%s: the database can't be reached: %s", id, getattr(error, "orig", error))
+        except (OperationalError, OSError) as error:  # the database is away, the disk is full: its words say all
+            log.warning("%s failed: %s", id, str(getattr(error, "orig", error)).strip())
         except Exception:
             log.exception("%s failed", id)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,14 @@ from typing import Any
 import pytest
 import world
 from delivery.conftest import make_campaign, with_relay
+from delivery.test_processes import ended, spawn, wait_for
 from relays import Relay
 from sqlalchemy import select, update
 
 from outreach import jobs, scheduler
 from outreach.app import App
 from outreach.delivery import outbox
-from outreach.models import Campaign, CampaignStatus, Delivery, Installation, OutboxMail, OutboxStatus
+from outreach.models import Campaign, CampaignChange, CampaignStatus, Delivery, Installation, OutboxMail, OutboxStatus
 
 
 def run(app: App, port: int) -> jobs.Done:
@@ -124,3 +126,79 @@ def test_the_scheduler_starts_and_sends_what_falls_due(app: App, clock: Any) -> 
             time.sleep(0.1)
     assert status(app) is CampaignStatus.SENT
     assert len(relay.received) == 4
+
+
+def changes(app: App, action: str) -> int:
+    with app.database.reading() as session:
+        return len(session.scalars(select(CampaignChange.id).where(CampaignChange.action == action)).all())
+
+
+def test_two_schedulers_at_once_start_and_send_once(both: App, clock: Any) -> None:
+    prepare(both, "december-2026")
+    clock.at = datetime(2026, 12, 1, 9, 0, 5, tzinfo=UTC)
+    with Relay(delay=0.01) as relay:
+        here = with_relay(both, port=relay.port)
+        with scheduler.running(here, threading.Event()), scheduler.running(here, threading.Event()):
+            until = time.monotonic() + 60
+            while status(both) is not CampaignStatus.SENT and time.monotonic() < until:
+                time.sleep(0.1)
+    assert status(both) is CampaignStatus.SENT
+    assert len(relay.recipients) == len(set(relay.recipients)) == 4
+    assert (changes(both, "started"), changes(both, "finished")) == (1, 1)
+
+
+def test_a_machine_asleep_over_the_due_time_starts_when_it_wakes_and_once(app: App) -> None:
+    prepare(app, "december-2026")
+    with Relay() as relay:
+        worker = spawn(app, relay.port, "worker")
+        try:
+            wait_for(lambda: "sending what is due" in (worker.stderr.readline() if worker.stderr else ""), 60)
+            with app.database.writing() as session:
+                session.execute(update(Campaign).values(send_at=datetime.now(UTC) + timedelta(seconds=2)))
+            worker.send_signal(signal.SIGSTOP)
+            time.sleep(2 + scheduler.START_SECONDS + 1)  # every tick of it is missed
+            assert status(app) is CampaignStatus.SCHEDULED
+            worker.send_signal(signal.SIGCONT)
+            wait_for(lambda: status(app) is CampaignStatus.SENT, 60)
+            worker.terminate()
+            ended(worker)
+        finally:
+            if worker.poll() is None:
+                worker.kill()
+                worker.communicate()
+    assert len(relay.recipients) == len(set(relay.recipients)) == 4
+    assert changes(app, "started") == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "before", "after", "hours"),
+    [("2027-03-28", "+01:00", "+02:00", 2), ("2027-10-31", "+02:00", "+01:00", 4)],
+    ids=["spring", "autumn"],
+)
+def test_both_clock_changes_leave_each_campaign_its_moment(
+    app: App, clock: Any, monkeypatch: pytest.MonkeyPatch, day: str, before: str, after: str, hours: int
+) -> None:
+    """One at half past one and one at half past four by the wall: two hours lie between in spring, four in autumn."""
+    monkeypatch.setenv("TZ", "Europe/Brussels")
+    time.tzset()
+    with app.database.writing() as session:
+        world.add_cast(session, key=app.suppression_key, now=app.now())
+        world.add_crowd(session, 3, key=app.suppression_key, now=app.now())
+        world.add_catalogue(session, app.now())
+        for name, at in (("vroeg", f"{day} 01:30"), ("laat", f"{day} 04:30")):
+            world.scheduled(app, session, name=name, send_at=at)
+    early = datetime.fromisoformat(f"{day} 01:30{before}").astimezone(UTC)
+    late = datetime.fromisoformat(f"{day} 04:30{after}").astimezone(UTC)
+    assert late - early == timedelta(hours=hours)
+    started = []
+    clock.at = early - timedelta(minutes=30)
+    while clock.at <= late + timedelta(minutes=30):
+        started += [(clock.at, number) for number in range(jobs.start_due(app).started)]
+        clock.move(minutes=10)
+    assert started == [(early, 0), (late, 0)]
+    assert jobs.start_due(app).started == 0
+    with scheduler.running(app, threading.Event()) as clockwork:
+        # The clockwork itself knows no summer time: its ticks are moments, wherever the machine thinks it is.
+        assert {job.next_run_time.utcoffset() for job in clockwork.get_jobs()} == {timedelta(0)}
+    monkeypatch.delenv("TZ")
+    time.tzset()
