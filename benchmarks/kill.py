@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -130,6 +130,14 @@ def kill_one(app: App, process: subprocess.Popen[bytes], told: Told) -> None:
     told.uncertain_max_per_kill = max(told.uncertain_max_per_kill, count)
 
 
+def all_alive(running: Sequence[subprocess.Popen[bytes]]) -> bool:
+    """SystemExit if a worker ended that nobody killed: the others would send on, and the figures mean nothing."""
+    for process in running:
+        if process.poll() is not None:
+            raise SystemExit(f"a worker ended by itself, with {process.returncode}")
+    return True
+
+
 def is_sent(app: App) -> bool:
     with app.database.reading() as session:
         return session.scalars(select(Campaign.status)).one() is CampaignStatus.SENT
@@ -146,7 +154,7 @@ def run(workers: int, delay: float) -> Told:
         running = [start(project, folder) for _ in range(workers)]
         try:
             _kill(app, sink, running, chance, told, lambda: start(project, folder))
-            wait_for(lambda: is_sent(app))
+            wait_for(lambda: all_alive(running) and is_sent(app))
         finally:
             for process in running:
                 process.kill()
@@ -168,7 +176,8 @@ def _kill(
     each = 0.8 * RECIPIENTS / KILLS
     while told.kills < KILLS:
         aim = sink.count() + chance.uniform(0.02, 1.98) * each
-        wait_for(lambda aim=aim: sink.count() >= min(aim, RECIPIENTS))  # type: ignore[misc]
+        aim = min(aim, RECIPIENTS)
+        wait_for(lambda aim=aim: all_alive(running) and sink.count() >= aim)  # type: ignore[misc]
         time.sleep(chance.uniform(0, 0.05))
         # Who is still starting sends nothing, so its death would show nothing.
         ready = [place for place, process in enumerate(running) if numbers_of(app, process)]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import newsletter
 import parts
-from kill import is_sent, recording, start, wait_for
+from kill import all_alive, is_sent, recording, start, wait_for
 from sqlalchemy import func, select
 
 from outreach.app import App, open_app
@@ -47,9 +47,9 @@ def rate(server: parts.Postgres, workers: int, delay: float) -> float:
         stack.callback(app.close)
         try:
             running += [start(project, folder) for _ in range(workers)]
-            wait_for(lambda: present(app) >= workers or is_sent(app))
+            wait_for(lambda: all_alive(running) and (present(app) >= workers or is_sent(app)))
             began = datetime.now(UTC)
-            wait_for(lambda: is_sent(app))
+            wait_for(lambda: all_alive(running) and is_sent(app))
         finally:
             for process in running:
                 process.terminate()

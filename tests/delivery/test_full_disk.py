@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import lacking, make_project
 from delivery.conftest import make_campaign
-from delivery.test_processes import assert_accounted, campaign_status, ended, sink, spawn
+from delivery.test_processes import assert_accounted, campaign_status, ended, sink, spawn, start
 from delivery.test_processes import wait_for as waiting
 
 from outreach.app import App, open_app
@@ -91,7 +91,7 @@ def test_a_disk_that_is_full_from_the_start_is_a_fault_with_words(app: App, smal
     make_campaign(app, clock, crowd=5)
     with sink() as relay:
         full = fill(small_disk)
-        refused = ended(spawn(app, relay.port, "worker", "--once"), code=1)
+        refused = ended(start(app, relay.port, "worker", "--once"), code=1)
         assert "full" in refused["err"] or "No space left" in refused["err"], refused
         assert "Traceback" not in refused["err"]
         assert not relay.received

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,11 +22,11 @@ import pytest
 import world
 from delivery.conftest import make_campaign
 from relays import Relay, Talk, free_port
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from outreach.app import App
 from outreach.delivery import presence
-from outreach.models import Campaign, CampaignStatus, Contact, Delivery, Worker
+from outreach.models import Campaign, CampaignStatus, Contact, Delivery, Installation, Worker
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -36,7 +37,18 @@ def environment(app: App, port: int, **settings: object) -> dict[str, str]:
     return {**os.environ, **path, **given}
 
 
+def heard_of(app: App) -> None:
+    """Let real processes find that a sender was here a moment ago: the tests' own clock stands still in 2026."""
+    with app.database.writing() as session:
+        session.execute(update(Installation).values(seen_at=datetime.now(UTC)))
+
+
 def spawn(app: App, port: int, *arguments: str, **settings: object) -> subprocess.Popen[str]:
+    heard_of(app)
+    return start(app, port, *arguments, **settings)
+
+
+def start(app: App, port: int, *arguments: str, **settings: object) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "cli.py"), *(arguments or ("worker", "--until-idle", "--json"))]
     pipe = subprocess.PIPE
     return subprocess.Popen(
