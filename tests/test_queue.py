@@ -15,7 +15,7 @@ import procrastinate
 import pytest
 import world
 from delivery.conftest import with_relay
-from relays import Relay
+from relays import Relay, Talk
 from sqlalchemy import text
 
 from outreach import database as databases
@@ -205,20 +205,37 @@ def test_a_job_that_runs_twice_sends_nothing_twice(app: App, clock: Any) -> None
     assert sum(one.sent for one in results) == 80
 
 
-def test_a_shift_ends_and_the_rest_waits_for_the_next(app: App, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shift_ends_and_the_rest_waits_for_the_next(app: App, clock: Any) -> None:
     with app.database.writing() as session:
         world.add_cast(session, key=app.suppression_key, now=app.now())
-        world.add_crowd(session, 199, key=app.suppression_key, now=app.now())
+        world.add_crowd(session, 99, key=app.suppression_key, now=app.now())
         world.add_catalogue(session, app.now())
         campaign = world.sending(app, session)
     clock.at = campaign.frozen_at
-    monkeypatch.setattr(jobs, "SHIFT_SECONDS", 1.0)
-    with Relay(delay=0.05) as relay:
-        here = with_relay(app, port=relay.port, connections=2)
-        done = jobs.send_for_a_while(here, threading.Event(), campaign.id)
-    assert 0 < done.sent == len(relay.received) < 200
+
+    with pytest.MonkeyPatch.context() as patch:
+
+        def tenth(stage: str, talk: Talk) -> None:
+            if stage == "dot" and talk.messages == 10:  # the minute is over
+                patch.setattr(jobs._Shift, "is_set", lambda shift: True)
+
+        with Relay(answer=tenth, delay=0.02) as relay:
+            here = with_relay(app, port=relay.port, connections=1)
+            done = jobs.send_for_a_while(here, threading.Event(), campaign.id)
+    assert 10 <= done.sent == len(relay.received) < 100
     assert (done.uncertain, done.deferred, done.trouble) == (0, 0, None)
     assert jobs.waiting_mail(here) == [campaign.id]
+
+
+def test_a_shift_is_over_by_itself_or_when_the_worker_is_told_to_stop() -> None:
+    over = threading.Event()
+    long, short = jobs._Shift(60, over), jobs._Shift(0.05, over)
+    assert not long.wait(0.01)
+    assert short.wait()
+    assert short.is_set()
+    over.set()
+    assert long.is_set()
+    assert long.wait()
 
 
 def test_a_job_sends_of_its_own_campaign_and_other_mail_before_it(app: App, clock: Any) -> None:
