@@ -42,12 +42,13 @@ def domain_name(text: str) -> str:
 
 def examine(patient: Patient, names: Names, settings: Settings, links: Links, now: datetime) -> Iterator[Finding]:
     """Yield what was found, matter by matter."""
-    relay, domain = settings.relay, patient.domain
+    relays, domain = [one.settings for one in settings.all_relays], patient.domain
     bounce_domain = domain_name(settings.mail.bounce_domain) if settings.mail.bounce_domain else domain
     addresses: list[Address] = []
 
     def known() -> Iterator[Finding]:
-        addresses.extend(hosts.leaving_by(names, patient.addresses, relay))
+        leaving = [one for relay in relays for one in hosts.leaving_by(names, patient.addresses, relay)]
+        addresses.extend(dict.fromkeys(leaving))
         if not names.exists(domain):
             yield Finding(
                 "domain", Verdict.MISSING, f"{domain} doesn't exist (NXDOMAIN): register it, or mend its name"
@@ -60,9 +61,10 @@ def examine(patient: Patient, names: Names, settings: Settings, links: Links, no
     signing = patient.signing_domain or domain
     yield from _tried("dkim", lambda: dkim.examine(names, signing, patient.selector, patient.key))
     yield from _tried("dmarc", lambda: dmarc.examine(names, domain, bounce_domain, signing))
-    yield from _tried("ptr", lambda: hosts.pointers(names, addresses, relay))
+    yield from _tried("ptr", lambda: hosts.pointers(names, addresses, relays[0]))
     yield from _tried("mx", lambda: hosts.bounces(names, bounce_domain))
-    yield from _tried("tls", lambda: hosts.transport(relay, now))
+    for relay in relays:
+        yield from _tried("tls", lambda relay=relay: hosts.transport(relay, now))  # type: ignore[misc]
     yield from _tried("one_click", lambda: one_click.examine(links))
 
 

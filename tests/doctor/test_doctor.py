@@ -358,6 +358,22 @@ def test_the_relays_certificate_is_checked_and_its_end_foretold(authority: Autho
     assert one(hosts.transport(relay, now)).verdict is Verdict.UNKNOWN  # nobody there: it says nothing about TLS
 
 
+def test_every_relay_is_examined(
+    app: App, cli: Callable[..., Ran], authority: Authority, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with aiosmtpd_relay(starttls=authority.server()) as (port, _), name_server(Zone(GOOD)) as place:
+        file = project / "outreach.toml"
+        tls = f'host = "127.0.0.1"\nsecurity = "starttls"\nca_file = "{authority.ca_file}"\n'
+        relays = "".join(
+            f"[relays.{name}]\nport = {at}\n{tls}" for name, at in (("first", port), ("second", free_port()))
+        )
+        file.write_text(file.read_text() + relays)
+        ran = cli("doctor", DOMAIN, "--nameserver", place, "--address", ADDRESS)
+    assert f"ok      tls: 127.0.0.1:{port}" in ran.out, ran.out + ran.err
+    assert ran.out.count(" tls: ") == 2
+    assert "can't be reached" in ran.out
+
+
 def test_a_site_of_another_project_does_not_count_as_ours(
     app: App, cli: Callable[..., Ran], authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
