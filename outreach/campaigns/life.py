@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -45,6 +47,8 @@ _WAYS_OUT: Mapping[CampaignStatus, str] = {
     S.SENT: "see its report, or copy it for the next one",
     S.CANCELLED: "copy it to start again",
 }
+# As long as sending hasn't started.
+EDITABLE = (S.DRAFT, S.IN_REVIEW, S.APPROVED, S.SCHEDULED, S.PAUSED)
 NEEDS_ACCEPTING = frozenset({PauseKind.LATE, PauseKind.AUDIENCE, PauseKind.OTHER_DATABASE})
 
 
@@ -73,9 +77,17 @@ def create(
 
 
 def edit(
-    session: Session, campaign: Campaign, spec: CampaignSpec, *, sending: SendingSettings, by: str, now: datetime
+    session: Session,
+    campaign: Campaign,
+    spec: CampaignSpec,
+    *,
+    sending: SendingSettings,
+    by: str,
+    now: datetime,
+    seen: str | None = None,
 ) -> None:
     """Change a campaign that isn't being sent yet; it is a draft again, and an approval is void."""
+    refuse_unseen(campaign, seen)
     if spec.name != campaign.name:
         raise Refusal(f"the file names {spec.name!r} and not {campaign.name!r}: a campaign keeps its name")
     before = campaign.status
@@ -83,7 +95,7 @@ def edit(
         session,
         campaign,
         "edited",
-        (S.DRAFT, S.IN_REVIEW, S.APPROVED, S.SCHEDULED, S.PAUSED),
+        EDITABLE,
         S.DRAFT,
         Campaign.frozen_at.is_(None),
         **_columns(spec, sending),
@@ -292,6 +304,13 @@ def find(session: Session, name: str) -> Campaign:
         there = f"there are: {', '.join(near)}" if near else "there are none yet: `outreach campaign new FILE`"
         raise NotFound(f"no campaign {name!r}; {there}")
     return campaign
+
+
+def free_name(session: Session, name: str) -> str:
+    """Return a name for a copy that no campaign has yet: `groen-mei-2` after `groen-mei`."""
+    stem = re.sub(r"-\d+\Z", "", name)[:70].rstrip("-")
+    taken = set(session.scalars(select(Campaign.name).where(Campaign.name.startswith(stem, autoescape=True))))
+    return next(one for number in itertools.count(2) if (one := f"{stem}-{number}") not in taken)
 
 
 def listed(session: Session, status: CampaignStatus | None = None) -> list[Campaign]:

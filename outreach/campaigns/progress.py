@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from outreach.campaigns import life
@@ -27,6 +27,7 @@ from outreach.models import (
 )
 
 UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.SENDING, DeliveryStatus.DEFERRED)
+RETRIED_IN = (CampaignStatus.SENT, CampaignStatus.SENDING, CampaignStatus.PAUSED)
 GIVEN_UP = "given_up"
 Outcome = Literal["sent", "give_up"]
 RATE_WINDOW = timedelta(minutes=5)
@@ -224,25 +225,35 @@ def settle(
     return settled.rowcount
 
 
+def retriable(session: Session, campaign: Campaign) -> int:
+    """Count the mails that `retry` would put back in the queue."""
+    if campaign.status not in RETRIED_IN or campaign.frozen_at is None:
+        return 0
+    return session.scalar(select(func.count()).select_from(Delivery).where(*_failed(campaign))) or 0
+
+
+def _failed(campaign: Campaign) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Delivery.campaign_id == campaign.id,
+        Delivery.status == DeliveryStatus.FAILED,
+        func.coalesce(Delivery.reason, "") != GIVEN_UP,
+    )
+
+
 def retry(session: Session, campaign: Campaign, *, by: str, now: datetime) -> int:
     """Put the mails that failed back in the queue; return how many.
 
     Only those that certainly never arrived: not the ones a person gave up on (they may have gone), nor what the relay
     refused for good.
     """
-    states = (CampaignStatus.SENT, CampaignStatus.SENDING, CampaignStatus.PAUSED)
-    if campaign.status not in states or campaign.frozen_at is None:
+    if campaign.status not in RETRIED_IN or campaign.frozen_at is None:
         raise Refusal(
             f"campaign {campaign.name!r} is {campaign.status.value}: failed mails are retried in a campaign that is "
             "being sent, paused or sent"
         )
     again = session.connection().execute(
         update(Delivery)
-        .where(
-            Delivery.campaign_id == campaign.id,
-            Delivery.status == DeliveryStatus.FAILED,
-            func.coalesce(Delivery.reason, "") != GIVEN_UP,
-        )
+        .where(*_failed(campaign))
         .values(
             status=DeliveryStatus.PENDING, reason=None, attempts=0, retry_at=None, first_tried_at=None, status_at=now
         )

@@ -31,6 +31,7 @@ from outreach.commands.preview_output import NOTHING, png_option, write
 from outreach.commands.report_command import campaign as report_of_campaigns
 from outreach.delivery import looking, outbox
 from outreach.delivery.looking import Watched
+from outreach.delivery import trial
 from outreach.emails.photographing import Picture
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus, DeliveryStatus
@@ -206,20 +207,16 @@ def test_(door: Door, name: str, to: tuple[str, ...], contact: str | None, cohor
     """Send the mail, marked as a test, to anybody. Its opt-out works and opts nobody out."""
     addresses = list(dict.fromkeys(checked_address(address) for address in to))
     with door.open() as app, app.database.writing() as session:
-        campaign, now = life.find(session, name), app.now()
-        contact_id = _contact_id(app, session, contact)
-        for address in addresses:
-            message = previewing.sample_message(
-                session,
-                campaign,
-                sources=sources_of(app),
-                now=now,
-                to=address,
-                contact_id=contact_id,
-                cohort=cohort,
-            )
-            key = f"test:{campaign.id}:{now.timestamp():.6f}:{addresses.index(address)}"
-            outbox.put(session, key=key, kind="test", recipient=address, message=message, now=now)
+        campaign, contact_id = life.find(session, name), _contact_id(app, session, contact)
+        trial.send(
+            session,
+            campaign,
+            to=addresses,
+            sources=sources_of(app),
+            now=app.now(),
+            contact_id=contact_id,
+            cohort=cohort,
+        )
     if as_json:
         print_json({"name": name, "to": addresses})
         return

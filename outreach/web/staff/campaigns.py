@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from outreach.app import App
+from outreach.audience.contacts import checked_address
 from outreach.campaigns import checking, life, previewing, progress, reviewing
 from outreach.campaigns.sources import Sources
+from outreach.delivery import trial
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus
 from outreach.reports.campaigns import CampaignsReport, report
@@ -83,13 +85,13 @@ def take(request: Request, name: str, step: str, app: Opened, who: TeamActing, f
         raise HTTPException(404)
     try:
         with app.database.writing() as session:
-            choice = Choice(who.email, field(form, "seen", 64), form.get("accept") == "1")
-            _TAKE[step](session, _found(session, name), app, choice)
+            choice = Choice(who.email, field(form, "seen", 64), form.get("accept") == "1", field(form, "value", 254))
+            led_to = _TAKE[step](session, _found(session, name), app, choice)
     except NotFound:
         raise
     except Refusal as refusal:
         return _campaign(request, app, who, name, refusal=str(refusal), status=409)
-    return RedirectResponse(f"/staff/campaigns/{name}", status_code=303)
+    return RedirectResponse(f"/staff/campaigns/{led_to or name}", status_code=303)
 
 
 def sources_of(app: App) -> Sources:
@@ -98,11 +100,15 @@ def sources_of(app: App) -> Sources:
 
 @dataclass(frozen=True)
 class Choice:
-    """Who pressed a button, having looked at what (`life.seen_by`), and whether it takes what a campaign waits for."""
+    """Who pressed a button, having looked at what (`life.seen_by`), and whether it takes what a campaign waits for.
+
+    `value` is what was typed beside the button.
+    """
 
     by: str
     seen: str
     accept: bool
+    value: str
 
 
 def _submit(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
@@ -129,13 +135,41 @@ def _cancel(session: Session, campaign: Campaign, app: App, choice: Choice) -> N
     life.cancel(session, campaign, by=choice.by, now=app.now())
 
 
-_TAKE: Mapping[str, Callable[[Session, Campaign, App, Choice], None]] = {
+def _settle_as_sent(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    progress.settle(session, campaign, outcome="sent", by=choice.by, now=app.now())
+
+
+def _give_up(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    progress.settle(session, campaign, outcome="give_up", by=choice.by, now=app.now())
+
+
+def _retry(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
+    progress.retry(session, campaign, by=choice.by, now=app.now())
+
+
+def _copy(session: Session, campaign: Campaign, app: App, choice: Choice) -> str:
+    return life.copy(session, campaign, choice.value, sending=app.settings.sending, by=choice.by, now=app.now()).name
+
+
+def _test(session: Session, campaign: Campaign, app: App, choice: Choice) -> str:
+    to = checked_address(choice.value)
+    trial.send(session, campaign, to=[to], sources=sources_of(app), now=app.now())
+    return f"{campaign.name}?tested=1#voorbeeld"
+
+
+# Each gives the page that it leads to, where that isn't the campaign's own.
+_TAKE: Mapping[str, Callable[[Session, Campaign, App, Choice], str | None]] = {
     "submit": _submit,
     "approve": _approve,
     "schedule": _schedule,
     "pause": _pause,
     "resume": _resume,
     "cancel": _cancel,
+    "settle-sent": _settle_as_sent,
+    "give-up": _give_up,
+    "retry": _retry,
+    "copy": _copy,
+    "test": _test,
 }
 
 
@@ -154,8 +188,10 @@ def _campaign(
 ) -> Response:
     with app.database.reading() as session:
         shown = _shown(session, _found(session, name), app, who)
-    wide = request.query_params.get("width") != "phone"
-    return show_to(who, request, "staff/campaign.html", status=status, refusal=refusal, wide=wide, **shown)
+    wide, tested = request.query_params.get("width") != "phone", "tested" in request.query_params
+    return show_to(
+        who, request, "staff/campaign.html", status=status, refusal=refusal, wide=wide, tested=tested, **shown
+    )
 
 
 def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dict[str, Any]:
@@ -175,6 +211,9 @@ def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dic
         "needs_accepting": campaign.pause_kind in life.NEEDS_ACCEPTING,
         "moving": campaign.status in MOVING,
         "progress": progress.status(session, campaign, now) if _has_progress(campaign) else None,
+        "editable": campaign.frozen_at is None and campaign.status in life.EDITABLE,
+        "failed": progress.retriable(session, campaign),
+        "copy_name": life.free_name(session, campaign.name),
         "spec": yaml.safe_dump(campaign.spec, allow_unicode=True, sort_keys=False),
         "checked": checked,
         "preview": preview,

@@ -1,4 +1,4 @@
-"""A campaign written in the browser: the same file as `outreach campaign new` reads, with its faults by line."""
+"""A campaign written or changed in the browser: the file that the commands read, with its faults by line."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from outreach.audience import segments
 from outreach.campaigns import life
-from outreach.campaigns.spec import CampaignSpec
+from outreach.campaigns.spec import CampaignSpec, file_text
 from outreach.documents import parse_yaml, validate
 from outreach.emails import templates
-from outreach.errors import Refusal
-from outreach.web.door import Opened, Submitted, field, page
+from outreach.errors import NotFound, Refusal
+from outreach.models import Campaign
+from outreach.web.door import Opened, Submitted, field, is_slug, page
 from outreach.web.staff.door import Somebody, TeamActing, show_to
 
 router = APIRouter()
@@ -58,20 +60,61 @@ def create(request: Request, app: Opened, who: TeamActing, form: Submitted) -> R
         with app.database.writing() as session:
             life.create(session, spec, sending=app.settings.sending, by=who.email, now=app.now())
     except Refusal as refusal:
-        return _form(request, app, who, text, str(refusal).splitlines(), 422)
+        return _form(request, app, who, text, faults=refusal)
     return RedirectResponse(f"/staff/campaigns/{spec.name}", status_code=303)
 
 
+@page(router, "/campaigns/{name}/edit")
+def open_draft(request: Request, name: str, app: Opened, who: Somebody) -> Response:
+    if not who.is_team:
+        raise HTTPException(403)
+    with app.database.reading() as session:
+        campaign = _found(session, name)
+        text, seen = file_text(CampaignSpec.from_json(campaign.spec)), life.seen_by(campaign)
+    return _form(request, app, who, text, name=name, seen=seen)
+
+
+@router.post("/campaigns/{name}/edit", include_in_schema=False)
+def change(request: Request, name: str, app: Opened, who: TeamActing, form: Submitted) -> Response:
+    text, seen = field(form, "text", LONGEST, lines=True), field(form, "seen", 64)
+    try:
+        spec = validate(CampaignSpec, parse_yaml(text, FILE))
+        with app.database.writing() as session:
+            campaign = _found(session, name)
+            life.edit(session, campaign, spec, sending=app.settings.sending, by=who.email, now=app.now(), seen=seen)
+    except NotFound:
+        raise
+    except Refusal as refusal:
+        return _form(request, app, who, text, name=name, seen=seen, faults=refusal)
+    return RedirectResponse(f"/staff/campaigns/{name}", status_code=303)
+
+
+def _found(session: Session, name: str) -> Campaign:
+    if not is_slug(name):
+        raise HTTPException(404)
+    return life.find(session, name)
+
+
 def _form(
-    request: Request, app: Opened, who: Somebody, text: str, faults: list[str] | None = None, status: int = 200
+    request: Request,
+    app: Opened,
+    who: Somebody,
+    text: str,
+    *,
+    name: str = "",
+    seen: str = "",
+    faults: Refusal | None = None,
 ) -> Response:
+    """Answer with the text of a new campaign, or of the one called `name`."""
     return show_to(
         who,
         request,
         "staff/draft.html",
-        status=status,
+        status=422 if faults else 200,
         text=text,
-        faults=faults or [],
+        campaign=name,
+        seen=seen,
+        faults=str(faults).splitlines() if faults else [],
         segments=segments.available(app.segments),
         templates=templates.available(app.templates),
         longest=LONGEST,
