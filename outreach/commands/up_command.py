@@ -131,12 +131,14 @@ class _Server(uvicorn.Server):
 
 def _serve(app: App, listener: socket.socket, stop: threading.Event) -> None:
     """Serve until SIGINT or SIGTERM; uvicorn hands the signal on to our own handler when it is done."""
+    from outreach.web.patience import Patient
     from outreach.web.site import create_site
 
     proxies = app.settings.site.trusted_proxies
     config = uvicorn.Config(
         create_site(app),
         log_config=None,  # its loggers hand on to ours, which mask addresses
+        http=Patient,
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         proxy_headers=bool(proxies),

@@ -8,12 +8,15 @@ targets, the width of the page.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
+from sqlalchemy import select
 
 from outreach import intake
 from outreach.app import App
@@ -21,6 +24,8 @@ from outreach.inbox.receiving import Incoming
 from outreach.leads import receiving
 from outreach.leads.receiving import LeadForm
 from outreach.register import proposing
+from outreach.models import Delivery, Lead, OutboxMail
+from outreach.subscriptions import asking, texts
 from tests import world as worlds
 from tests.registry import take_in
 from tests.web.conftest import PASSWORD, World
@@ -84,7 +89,7 @@ EXAMINE = """() => {
   for (const one of document.querySelectorAll("a, button, summary"))
     if (!one.textContent.trim() && !one.getAttribute("aria-label")) faults.push(`no name: ${one.outerHTML.slice(0, 80)}`);
   for (const one of document.querySelectorAll("button, .button, select, input:not([type=hidden])"))
-    if (one.checkVisibility() && !one.closest(".trap") && one.getBoundingClientRect().height < 43) faults.push(`small: ${one.outerHTML.slice(0, 80)}`);
+    if (one.checkVisibility() && !one.closest(".trap, .prefs-trap") && (one.closest("label") || one).getBoundingClientRect().height < 43) faults.push(`small: ${one.outerHTML.slice(0, 80)}`);
   if (document.documentElement.scrollWidth > innerWidth) faults.push(`wider than the screen: ${[...document.querySelectorAll("body *")].filter((one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 60))}`);
   return faults;
 }"""
@@ -117,10 +122,10 @@ def faults_here(tab: Page) -> list[Any]:
     return [*tab.evaluate(EXAMINE), *axe]
 
 
-def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
+def _lead(app: App, world: World) -> Lead:
     form = LeadForm(service_id=world.service_id, company_name="Peeters", email="els@peeters.example", message="Hoi")
     with app.database.writing() as session:
-        lead = receiving.receive(
+        return receiving.receive(
             session,
             form,
             code=None,
@@ -130,13 +135,58 @@ def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
             simulated=True,
             suppression_key=app.suppression_key,
         )
-        lead_page = app.links.lead(lead.id, lead.secret)
+
+
+def test_public_pages_are_accessible(tab: Page, app: App, world: World) -> None:
+    lead = _lead(app, world)
+    lead_page = app.links.lead(lead.id, lead.secret)
     pages = (
         "/", "/diensten", "/diensten?zoek=groen&provincie=40000", "/diensten?zoek=niets", "/diensten/groenonderhoud",
         "/bedrijven/de-groene-hand", "/diensten/verpakken", "/bedrijven/pakwerk", "/privacy", "/nieuwsbrieven",
         "/toegankelijkheid", "/nergens", "/diensten/vroeger", "/diensten/groenonderhoud/bedankt", app.links.opt_out(world.ann, bytes(16)), lead_page,
     )  # fmt: skip
     assert {path: found for path in pages if (found := faults_of(tab, path))} == {}
+
+
+def test_the_pages_of_the_newsletter_and_of_its_reader_are_accessible(tab: Page, app: App, world: World) -> None:
+    newsletter, own, asked = _reader_links(app, world)
+    pages = (
+        "/nieuwsbrief", "/nieuwsbrief/verstuurd", "/nieuwsbrief/ingebed", "/voorkeuren", asked, newsletter,
+        f"{newsletter}/collega", own, f"{own}/collega", f"{own}/adres", f"{own}/gegevens", f"{own}/wissen",
+        f"{own}?gelukt=bewaard",
+    )  # fmt: skip
+    assert {path: found for path in pages if (found := faults_of(tab, path))} == {}
+    tab.goto("/nieuwsbrief")
+    tab.click("main form button")
+    assert faults_here(tab) == [], "with errors beside the fields"
+    tab.goto(asked)
+    tab.click("main form button")
+    assert faults_here(tab) == [], "once confirmed"
+    tab.goto(newsletter)
+    tab.click("form[action$='/uit'] button")
+    assert faults_here(tab) == [], "once opted out"
+
+
+def _reader_links(app: App, world: World) -> tuple[str, str, str]:
+    """Return Ann's page by her newsletter and by a link mailed to her, and the page that confirms another's sign-up."""
+    ours = asking.Ours(app.settings, app.links, app.suppression_key)
+    with app.database.writing() as session:
+        delivery = session.get_one(Delivery, world.ann)
+        assert delivery.address_hash is not None
+        newsletter = app.links.preferences(delivery.id, delivery.address_hash)
+        asking.link(session, "ann@bedrijf.example", ours, app.now())
+        text = texts.keep(session, texts.newsletter(app.settings), app.now())
+        form = asking.SignUp("els@peeters.example", "site", text, company_name="Peeters", postcode="9000")
+        asking.sign_up(session, form, ours, app.now())
+        session.flush()
+        sent = "".join(
+            message_from_bytes(mail.message, policy=policy.default).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+            for mail in session.scalars(select(OutboxMail).order_by(OutboxMail.id))
+        )
+    own, asked = re.search(r"http\S+/voorkeuren/\S+", sent), re.search(r"http\S+/bevestig/\S+", sent)
+    assert own is not None
+    assert asked is not None
+    return newsletter, own[0], asked[0]
 
 
 def test_the_form_with_errors_is_accessible_and_the_keyboard_reaches_all_of_it(tab: Page) -> None:
@@ -176,7 +226,8 @@ def real_campaign(app: App, world: World) -> str:
     return name
 
 
-def test_staff_pages_are_accessible(tab: Page, real_campaign: str) -> None:
+def test_staff_pages_are_accessible(tab: Page, real_campaign: str, app: App, world: World) -> None:
+    lead = _lead(app, world).id
     assert faults_of(tab, "/staff/login") == []
     tab.fill("#email", "ann@federatie.example")
     tab.fill("#password", PASSWORD)
@@ -189,8 +240,11 @@ def test_staff_pages_are_accessible(tab: Page, real_campaign: str) -> None:
         "/staff/leads",
         "/staff/inbox",
         "/staff/inbox/1",
+        "/staff/campaigns/ontwerp/edit",
         "/staff/new-campaign",
         "/staff/reach",
         "/staff/register",
+        "/staff/nergens",
+        f"/staff/leads/{lead}",
     ):
         assert faults_of(tab, path) == []
