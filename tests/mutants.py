@@ -508,6 +508,110 @@ def small_target(g: Ground) -> Mutant:
     return g.retagged("touch target too small", tag, f'{attributes} inner-padding="2px 4px" line-height="1"')
 
 
+def unknown_class(g: Ground) -> Mutant:
+    tag = g.pick(lambda tag: tag.name in ("mj-text", "mj-button", "mj-image", "mj-section"))
+    return g.retagged(
+        "unknown mj-class", tag, f' mj-class="{g.rng.choice(["kop", "groot", "voetnoot"])}"{tag.attributes}'
+    )
+
+
+def foreign_field(g: Ground) -> Mutant:
+    field = g.rng.choice(["*|FNAME|*", "[[voornaam]]", "%%bedrijf%%", "«Voornaam»", "{greeting}", "${naam}"])
+    return g.inserted("field of another program", f" {field} ", {"p", "div", "li"})
+
+
+def unfinished(g: Ground) -> Mutant:
+    words = g.rng.choice(["Lorem ipsum dolor sit amet", "TODO: aanvullen", "XXX", "[datum]"])
+    return g.inserted("words to be replaced", f"{words} ", {"p", "div", "li"})
+
+
+def wrong_entity(g: Ground) -> Mutant:
+    return g.inserted("unknown entity", g.rng.choice(["&nbps;", "&eurro;", "&eaccute;"]), {"p", "div", "li"})
+
+
+def other_kind_of_field(g: Ground) -> Mutant:
+    files = [name for name in g.files if name.endswith((".mjml", ".txt"))]
+    file, found = g.find(r"\{\{\s*(?:intro|body|closing)_(html|text)\b", files)
+    other = "text" if found[1] == "html" else "html"
+    return g.mutant("field for the other part", file, found.start(1), found.end(1), other)
+
+
+def markup_in_text(g: Ground) -> Mutant:
+    files = [name for name in g.files if name.endswith("body.txt")]
+    file, found = g.find(r"\{\{[^{}]*\}\}", files)
+    return g.mutant(
+        "markup in the text part", file, found.start(), found.start(), g.rng.choice(["<b>", "<br />", "<p>"])
+    )
+
+
+def bad_border(g: Ground) -> Mutant:
+    tag = g.pick(lambda tag: tag.name in ("mj-section", "mj-column", "mj-image") and " border=" not in tag.attributes)
+    value = g.rng.choice(["dik rood", "1 solid #cccccc", "1px", "1px stippel #cccccc", "1px solid #gggggg"])
+    return g.retagged("bad border", tag, f' border="{value}"{tag.attributes}')
+
+
+def too_wide(g: Ground) -> Mutant:
+    tag = g.pick(lambda tag: tag.name in ("mj-image", "mj-column") and " width=" not in tag.attributes)
+    value = g.rng.choice(["900px", "1200px"]) if tag.name == "mj-image" else g.rng.choice(["120%", "700px"])
+    return g.retagged("wider than the mail", tag, f' width="{value}"{tag.attributes}')
+
+
+def without_unit(g: Ground) -> Mutant:
+    file, found = g.find(r"style=\"[^\"]*?(?:font-size|padding|margin|width|height):[^;\"]*?(?<=[1-9])(px)(?=[;\"\s])")
+    return g.mutant("size without a unit", file, found.start(1), found.end(1), "")
+
+
+def deceiving_link(g: Ground) -> Mutant:
+    new = g.rng.choice(
+        [
+            '<a href="https://federatie.example/over" style="color:inherit">https://bank.example/aanmelden</a>',
+            '<a href="https://federatie.example/over" style="color:inherit">www.elders.example</a>',
+            '<a href="https://nieuws:brief@federatie.example/over" style="color:inherit">Over de federatie</a>',
+            '<a href="mailto:nieuws brief@federatie.example" style="color:inherit">Mail de federatie</a>',
+        ]
+    )
+    return g.inserted("deceiving link", new, {"p", "div", "li"})
+
+
+def low_contrast_by_default(g: Ground) -> Mutant:
+    """Make a colour pale in <mj-attributes>, from which every text or button takes it."""
+    file = next(name for name in g.mjml if "<mj-attributes>" in g.files[name])
+    text = g.files[file]
+    begin, end = text.index("<mj-attributes>"), text.index("</mj-attributes>")
+    pattern = r"(?:<mj-text[^>]*?(?<![\w-])color|<mj-button[^>]*?background-color)=\"(#\w+)\""
+    found = g.rng.choice(list(re.finditer(pattern, text[begin:end], re.S)))
+    pale = g.rng.choice(["#bbbbbb", "#c8c8c8", "#9cd4d7"])
+    mutant = g.mutant("low contrast by default", file, begin + found.start(1), begin + found.end(1), pale)
+    lines = range(text.count("\n", 0, begin + found.start()) + 1, text.count("\n", 0, begin + found.end()) + 2)
+    return Mutant(**{**mutant.__dict__, "lines": mutant.lines | set(lines)})
+
+
+def dark_ground(g: Ground) -> Mutant:
+    """Put dark words on a dark ground."""
+    tag = g.pick(lambda tag: tag.name == "mj-section" and 'background-color="#ffffff"' in tag.attributes)
+    return g.retagged("dark ground", tag, tag.attributes.replace("#ffffff", g.rng.choice(["#113344", "#333333"])))
+
+
+def layout_table(g: Ground) -> Mutant:
+    new = "<table><tr><td>Links</td><td>Rechts</td></tr></table>"
+    return g.inserted("table without a role", new, {"mj-text", "td", "div"})
+
+
+def closing_with_attributes(g: Ground) -> Mutant:
+    _, closed = g.pick_pair(lambda tag: tag.name != "mjml")
+    return g.mutant("attributes on a closing tag", closed.file, closed.start, closed.end, f'</{closed.name} class="x">')
+
+
+def subject_field(g: Ground) -> Mutant:
+    file, found = g.find(r"\{\{\s*(\w+)", [name for name in g.files if name.endswith("template.toml")])
+    return g.mutant("unknown field in the subject", file, found.start(1), found.end(1), _misspelt(found[1], g.rng))
+
+
+def unknown_setting(g: Ground) -> Mutant:
+    file, found = g.find(r"fields = \[\"(\w+)", [name for name in g.files if name.endswith("template.toml")])
+    return g.mutant("unknown field declared", file, found.start(1), found.end(1), "voornaam")
+
+
 FAMILIES: tuple[Callable[[Ground], Mutant], ...] = (
     *(unknown_mjml_tag, unknown_html_tag, unknown_attribute, bad_value, wrong_nesting, wrong_html_nesting),
     *(missing_alt, useless_alt, low_contrast, low_contrast_of_what_is_there, low_contrast_in_the_dark),
@@ -515,6 +619,18 @@ FAMILIES: tuple[Callable[[Ground], Mutant], ...] = (
     *(unclosed_block, broken_delimiter, undeclared_field, wrong_member, misspelt_filter, misspelt_statement),
     *(missing_include, missing_macro, bad_link, vague_link, bad_picture, missing_language, heading_jump, small_font),
     *(no_way_out, unsupported, misspelt_css, text_part_lacks, small_target),
+    *(
+        unknown_class,
+        foreign_field,
+        unfinished,
+        wrong_entity,
+        other_kind_of_field,
+        markup_in_text,
+        bad_border,
+        too_wide,
+    ),
+    *(without_unit, deceiving_link, low_contrast_by_default, dark_ground, layout_table, closing_with_attributes),
+    *(subject_field, unknown_setting),
 )
 
 

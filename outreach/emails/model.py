@@ -145,7 +145,8 @@ class MergeFields:
 
     def chosen(self, names: tuple[str, ...]) -> dict[str, str]:
         """Give the named fields and those that are always there, each on one line and free of controls."""
-        return {name: fold(getattr(self, name)) for name in (*names, *ALWAYS, *OFFERED)}
+        known = [name for name in names if name in DECLARABLE]
+        return {name: fold(getattr(self, name)) for name in (*known, *ALWAYS, *OFFERED)}
 
 
 MODEL_NAMES = tuple(field.name for field in fields(MailModel))

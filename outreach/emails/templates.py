@@ -11,8 +11,8 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,13 @@ class TemplateSource:
     body_txt: str
     parts: dict[str, str]
     needs: tuple[str, ...] = ()
+    # Of the keys of template.toml, for messages; no part of what a template is.
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> str:
         """Write the copy that a campaign keeps; equal templates give equal texts."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        kept = {name: value for name, value in asdict(self).items() if name != "lines"}
+        return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> TemplateSource:
@@ -75,6 +78,11 @@ class TemplateSource:
     def file(self, part: str) -> str:
         """Say which file a piece came from, for messages."""
         return f"templates/emails/{part}" if part.startswith(f"{PARTS}/") else f"templates/emails/{self.name}/{part}"
+
+    def setting(self, key: str) -> str:
+        """Say where in template.toml a key stands, for messages."""
+        line = self.lines.get(key)
+        return self.file("template.toml") + (f":{line}" if line else "")
 
     def loadable(self, part: str) -> tuple[str, str, None] | None:
         """Give a piece to Jinja's loader, under the name of its file; None for what isn't part of the template."""
@@ -102,7 +110,8 @@ def read(folder: Path, name: str) -> TemplateSource:
     if not _NAME.match(name) or name not in available(folder):
         known = ", ".join(available(folder)) or "none; a template is a folder with a template.toml"
         raise NotFound(f"{folder}/{name}: no such template; there are: {known}")
-    settings = _settings(folder / name / "template.toml", folder)
+    path = folder / name / "template.toml"
+    settings = _settings(path, folder)
     return TemplateSource(
         name=name,
         title=settings["title"],
@@ -113,6 +122,7 @@ def read(folder: Path, name: str) -> TemplateSource:
         body_mjml=_read(folder / name / "body.mjml", folder),
         body_txt=_read(folder / name / "body.txt", folder),
         parts={f"{PARTS}/{path.name}": _read(path, folder) for path in _parts(folder)},
+        lines={key: line for key in settings if (line := _line_of(_read(path, folder), key))},
     )
 
 
@@ -282,7 +292,8 @@ def _settings(path: Path, folder: Path) -> dict[str, Any]:
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Refusal(f"{path}: {error}") from None
+        line = re.search(r"at line (\d+)", str(error))
+        raise Refusal(f"{path}{f':{line[1]}' if line else ''}: is not TOML: {error}") from None
     complaints = [
         Complaint(path, _line_of(text, key), f"unknown key '{key}'; known: {', '.join(_KEYS)}")
         for key in settings

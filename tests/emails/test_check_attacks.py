@@ -54,6 +54,10 @@ HANGS = {
     "broken quotes": template(page('<a b="' + "<a b='" * 20_000)),
     "many blanks": template(page("<a " + " " * 200_000 + "<a ")),
     "bare brackets": template(page(("<" + " " * 50) * 4000)),
+    "many pale colours": template(
+        page("".join(f'<b style="color:#f{n % 10}{n // 10 % 10}{n // 100 % 10}ff">x</b>' for n in range(4000)))
+    ),
+    "fields of other programs": template(page("[[" * 50_000 + "%%" * 50_000 + "{ " * 50_000 + "*|" * 50_000)),
     "many attributes": template(page("<a " + "b " * 60_000 + ">x</a>")),
 }
 

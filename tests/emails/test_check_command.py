@@ -90,3 +90,30 @@ def test_a_finding_knows_its_file_line_and_column():
     assert (one.file, one.line, one.column) == ("a/b.mjml", 12, 3)
     none = Finding(Severity.HINT, "campaign, intro, line 3", "x", "")
     assert (none.file, none.line, none.column) == ("campaign, intro, line 3", None, None)
+
+
+def test_a_field_that_is_none_is_told_at_its_line_and_reaches_nothing(cli, project):
+    spoil(project, '["greeting"]', '["greeting", "voornaam", "__class__"]', "monthly/template.toml")
+    spoil(project, "</mj-body>", "<mj-raw>{{ __class__ }}</mj-raw></mj-body>")
+    ran = cli("template", "check", "monthly", "--json")
+    assert ran.code == 1
+    found = json.loads(ran.out)["monthly"]
+    lines = (project / "templates/emails/monthly/template.toml").read_text().splitlines()
+    declared = 1 + next(number for number, line in enumerate(lines) if line.startswith("fields"))
+    told = [one["line"] for one in found if one["file"].endswith("template.toml")]
+    assert told == [declared, declared]
+    assert "MergeFields" not in ran.out
+
+
+def test_what_keeps_a_mail_from_being_made_is_told_once(cli, project):
+    spoil(project, "</mj-body>", "<mj-raw>{{ titel }}</mj-raw></mj-body>")
+    found = json.loads(cli("template", "check", "monthly", "--json").out)["monthly"]
+    assert [one["code"] for one in found if one["severity"] == "error"] == ["field-unknown"]
+
+
+def test_a_pale_colour_is_told_where_it_is_said_and_a_dark_ground_where_it_is(cli, project):
+    spoil(project, 'line-height="1.6" color="#1d2b30"', 'line-height="1.6" color="#bbbbbb"', "_parts/head.mjml")
+    found = json.loads(cli("template", "check", "letter", "--json").out)["letter"]
+    pale = {(one["file"].rpartition("/")[2], one["line"]) for one in found if one["code"] == "contrast"}
+    text = (project / "templates/emails/_parts/head.mjml").read_text()
+    assert pale == {("head.mjml", text[: text.index("#bbbbbb")].count("\n") + 1)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from outreach.emails import templates
-from outreach.emails.checking import clients, lawful, legible, names, readable, texts
+from outreach.emails.checking import clients, lawful, legible, names, readable, slips, texts
 from outreach.emails.checking.addresses import is_vague
 from outreach.emails.checking.cascade import Cascade, TooMuch, View
 from outreach.emails.checking.finding import Finding, Severity, ordered
@@ -43,6 +43,7 @@ def source_findings(template: TemplateSource, programs: Sequence[str] = ()) -> l
     """List what is wrong with a template as it is written."""
     structure = Structure(template)
     found = [*names.check(template), *structure.walk(), *clients.source_findings(template, clients.chosen(programs))]
+    found += slips.check(template)
     if not any(one.severity is Severity.ERROR for one in found if one.code.startswith(("jinja", "include"))):
         found += lawful.always(template)
     return ordered(found)
@@ -72,7 +73,7 @@ class Checker:
         try:
             rendered = self._plain.render(model, fields)
         except RenderError as error:
-            return None, [_refused(error)]
+            return None, [_refused(error, self.template)]
         try:
             page = Page(self._numbered.page(model, fields), self._places)
         except RenderError:  # the numbers took it over a limit
@@ -106,8 +107,10 @@ def _subject_source(template: TemplateSource, model: MailModel) -> Iterator[Find
         yield Finding(Severity.ERROR, f"{complaint.file}:{complaint.line or 1}", complaint.text, "", "subject-faulty")
 
 
-def _refused(error: RenderError) -> Finding:
+def _refused(error: RenderError, template: TemplateSource) -> Finding:
     """Turn what keeps a mail from being rendered into a finding at its place."""
     where, _, what = str(error).partition(": ")
     _, comma, place = where.partition(", ")
+    if place.startswith(f"{template.file('template.toml')}, "):
+        what, place = str(error).rpartition("': ")[2], template.setting("subject")
     return Finding(Severity.ERROR, place if comma else where, what, "", "render")

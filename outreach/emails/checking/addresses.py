@@ -45,10 +45,19 @@ def faults(address: str, *, picture: bool = False) -> Iterator[AddressFault]:
 
 def _contact(address: str) -> Iterator[AddressFault]:
     kind, _, rest = address.partition(":")
-    wrong = "@" not in rest if kind.lower() == "mailto" else not re.fullmatch(r"[\d+()./ -]+", rest.split(";")[0])
+    name = rest.partition("?")[0]
+    wrong = (
+        not _MAILBOXES.fullmatch(name)
+        if kind.lower() == "mailto"
+        else not re.fullmatch(r"[\d+()./ -]+", rest.split(";")[0])
+    )
     if wrong or not rest:
         mend = "write mailto:name@example.be" if kind.lower() == "mailto" else "write tel:+3291234567"
         yield AddressFault("link-address", f"{address!r} is no address that works", mend)
+
+
+# One or more, with nothing but commas between; a subject and what follows are after the question mark.
+_MAILBOXES = re.compile(r"[^\s@,;]+@[^\s@,;]+(?:,[^\s@,;]+@[^\s@,;]+)*")
 
 
 def _web(address: str, bare: str, picture: bool) -> Iterator[AddressFault]:
@@ -59,6 +68,9 @@ def _web(address: str, bare: str, picture: bool) -> Iterator[AddressFault]:
         yield AddressFault(
             "link-local", f"{address!r} leads to a machine that readers can't reach", "give a public address"
         )
+    elif "@" in urlsplit(bare).netloc:
+        what = f"{address!r} has a name or password before its site, as deceivers write it"
+        yield AddressFault("link-address", what, "take out all between // and @")
     elif "." not in host:
         yield AddressFault("link-address", f"{address!r} names no site", "give the whole address")
     elif "\\" in bare:
@@ -74,6 +86,20 @@ def _private(host: str) -> bool:
     except ValueError:
         return False
     return not address.is_global
+
+
+_ADDRESS = re.compile(r"(?:https?://)?((?:[\w-]+\.)+[a-z]{2,24})(?:[/?#]\S*)?\Z", re.IGNORECASE)
+
+
+def site_in(words: str) -> str | None:
+    """Return the site that the words of a link are the address of, if they are one."""
+    found = _ADDRESS.match(words.strip())
+    return found[1].lower().removeprefix("www.") if found and "@" not in words else None
+
+
+def site_of(address: str) -> str:
+    """Return the site of an address; a link that is counted leads there all the same."""
+    return (urlsplit(address).hostname or "").lower().removeprefix("www.")
 
 
 def is_vague(words: str) -> bool:

@@ -18,6 +18,7 @@ from tinycss2.color4 import parse_color
 
 from outreach.emails.checking import styles
 from outreach.emails.checking.page import Page
+from outreach.emails.checking.places import ATTRIBUTE
 from outreach.emails.checking.styles import Declaration
 
 _NAMES = "color background background-color font-size font-weight line-height display visibility padding padding-top"
@@ -63,6 +64,7 @@ class Look:
     shown: bool
     ground: str
     line: float
+    ground_place: str | None = None
 
 
 class Rule(NamedTuple):
@@ -128,10 +130,12 @@ class Cascade:
         weight = own["font-weight"].value if "font-weight" in own else ""
         bold = weight in _HEAVY if weight else above.bold or element.tag in _BOLD
         hidden = values.get("display", _NONE).value == "none" or values.get("visibility", _NONE).value == "hidden"
-        ground = own.get("background-color", _NONE).value
+        ground, ground_place = own.get("background-color", _NONE)
+        if over(ground, above.ground) == above.ground:
+            ground_place = above.ground_place
         shown = above.shown and not hidden and element.tag not in ("head", "style", "title", "script")
         line = _line_height(own["line-height"].value, size) if "line-height" in own else above.line
-        return Look(values, size, bold, shown, over(ground, above.ground), line)
+        return Look(values, size, bold, shown, over(ground, above.ground), line, ground_place)
 
     def _own(self, element: Element, view: View) -> dict[str, Said]:
         """Return what is said of an element itself, the strongest last."""
@@ -153,9 +157,20 @@ class Cascade:
             own["color"] = Said(element.get("color", ""), place)
         for _, one, where in sorted(ranked, key=lambda ranking: ranking[0]):
             own |= _expanded(one, where)
-        return own
+        return {name: self._from_default(element, name, said, place) for name, said in own.items()}
+
+    def _from_default(self, element: Element, name: str, said: Said, place: str | None) -> Said:
+        """Say of a value that MJML wrote on an element where <mj-attributes> asks for it."""
+        if said.place != place or str(element.tag) not in _WRITTEN_BY_MJML or element.get(ATTRIBUTE):
+            return said
+        if element.tag == "a" and self.page.tag(element) != "mj-button":
+            return said
+        names = ("inner-padding",) if name.startswith("padding") else (name, f"container-{name}")
+        default = next((found for one in names if (found := self.page.default(element, one))), None)
+        return Said(said.value, default) if default else said
 
 
+_WRITTEN_BY_MJML = frozenset(["a", "div", "table", "tbody", "td", "tr", "p"])
 _NONE = Said("", None)
 _START = Look({"color": Said("#000000", None)}, 16.0, False, True, "#ffffff", 1.2)
 

@@ -32,6 +32,14 @@ _COLOUR = re.compile(
     re.IGNORECASE,
 )
 COLOUR_NAMES = frozenset((TABLES / "colours.txt").read_text(encoding="utf-8").split())
+_STYLE = "none|hidden|solid|dashed|dotted|double|groove|ridge|inset|outset"
+# Width, style and colour in any order, each once at most; a colour is whatever else stands there.
+_BORDER = re.compile(
+    rf"(?:0|none|inherit|initial|(?=.*(?<![\w-])(?:{_STYLE})(?![\w-]))"
+    rf"(?:(?:\d*\.?\d+(?:px|em|pt)|0|thin|medium|thick|{_STYLE}|#[0-9a-f]{{3}}|#[0-9a-f]{{6}}|rgba?\([\d.,\s%]+\)"
+    r"|[a-z]{3,20})(?:\s+|\Z)){1,3})",
+    re.IGNORECASE,
+)
 _WEIGHT = "enum(normal,bold,bolder,lighter,100,200,300,400,500,600,700,800,900)"
 # MJML takes any text for these, and mail programs don't.
 _NARROWED = {
@@ -41,6 +49,18 @@ _NARROWED = {
     "text-transform": "enum(none,capitalize,uppercase,lowercase,initial,inherit)",
     "font-style": "enum(normal,italic,oblique)",
     "target": "enum(_blank,_self,_parent,_top)",
+    "border-style": "enum(none,hidden,solid,dashed,dotted,double,groove,ridge,inset,outset)",
+    "font-family": "filled",
+    "border": "border",
+    "border-top": "border",
+    "border-bottom": "border",
+    "border-left": "border",
+    "border-right": "border",
+    "inner-border": "border",
+    "inner-border-top": "border",
+    "inner-border-bottom": "border",
+    "inner-border-left": "border",
+    "inner-border-right": "border",
     "mode": "enum(fixed-height,fluid-height,horizontal,vertical)",
     "inline": "enum(inline)",
 }
@@ -98,6 +118,10 @@ def value_fault(kind: str, value: str) -> str | None:
     if name == "enum":
         choices = inner.split(",")
         return None if value in choices else f"one of {', '.join(choice or 'nothing' for choice in choices)}"
+    if name == "filled":
+        return None if value.strip() else "one that isn't empty"
+    if name == "border":
+        return None if _BORDER.fullmatch(value.strip()) else "a border such as 1px solid #cccccc, or none"
     if name == "boolean":
         return None if value in ("true", "false") else "true or false"
     if name == "integer":

@@ -122,7 +122,7 @@ def of_declaration(name: str, value: str) -> Iterator[str]:
     elif (name, low) == ("flex-direction", "column"):
         yield "css-flex-direction"
     else:
-        yield _group(name)
+        yield "css-background-image" if name == "background" and "url(" in low else _group(name)
     for function in _FUNCTION.findall(low):
         if function in _FUNCTIONS:
             yield _FUNCTIONS[function]

@@ -68,9 +68,18 @@ _ORDER = list(Severity)
 
 
 def ordered(found: Iterable[Finding]) -> list[Finding]:
-    """Return findings without repeats, by file and line, errors first at one place."""
-    once = dict.fromkeys(found)
-    return sorted(once, key=lambda one: (one.file, one.line or 0, _ORDER.index(one.severity), one.column or 0))
+    """Return findings without repeats, by file and line, errors first at one place.
+
+    What keeps a mail from being rendered is told only where nothing else says what is wrong on that line.
+    """
+    once: dict[tuple[str, int | None, str, str], Finding] = {}
+    for one in found:
+        key = (one.file, one.line, one.code, one.what)
+        if key not in once or (one.column or 0) > (once[key].column or 0):
+            once[key] = one
+    told = {(one.file, one.line) for one in once.values() if one.severity is Severity.ERROR and one.code != "render"}
+    kept = [one for one in once.values() if one.code != "render" or (one.file, one.line) not in told]
+    return sorted(kept, key=lambda one: (one.file, one.line or 0, _ORDER.index(one.severity), one.column or 0))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

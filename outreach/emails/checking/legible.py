@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from outreach.emails.checking.cascade import Look, View, contrast, length
@@ -14,6 +16,8 @@ from outreach.emails.checking.placing import Placing
 SMALLEST = 14.0
 READABLE = 16.0
 TARGET = 44.0
+# Nobody reads more of them.
+_MAX_TOLD = 100
 _LARGE, _LARGE_BOLD = 24.0, 18.66
 _WORD = re.compile(r"\w")
 _STANDS_ALONE = frozenset(["td", "th", "div", "p", "li"])
@@ -28,24 +32,77 @@ def check(page: Page, placing: Placing, looks: Mapping[View, dict[Element, Look]
     yield from _targets(page, placing, looks[View.PHONE])
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Words in a colour on a ground, each with the place that says it."""
+
+    words: str
+    colour: str
+    ground: str
+    colour_place: str
+    ground_place: str | None
+    needed: float
+    measured: float
+
+    @property
+    def pale(self) -> bool:
+        # As Chromium's own check does: colours are whole numbers, so the last digit says nothing.
+        return self.measured < self.needed - 0.005
+
+
 def _contrast(page: Page, placing: Placing, looks: dict[Element, Look], view: View) -> Iterator[Finding]:
+    pairs = list(_pairs(page, placing, looks))
+    blame, told = _Blame(pairs), set[tuple[str, str, str]]()
+    for pair in (one for one in pairs if one.pale):
+        where = blame.place(pair)
+        if (where, pair.colour, pair.ground) in told or len(told) >= _MAX_TOLD:
+            continue
+        told.add((where, pair.colour, pair.ground))
+        mode = " in the dark" if view is View.DARK else ""
+        what = f"{pair.colour} on {pair.ground}{mode} has a contrast of {pair.measured:.1f}:1 ({pair.words[:30]!r})"
+        mend = f"take colours of at least {pair.needed:g}:1"
+        why = "many people can't read it, nobody can in the sun (WCAG 1.4.3)"
+        code = "contrast-dark" if view is View.DARK else "contrast"
+        yield Finding(Severity.ERROR, where, what, mend, code, why)
+
+
+def _pairs(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterator[Pair]:
     for element, look in looks.items():
         words = element.get("alt", "") if element.tag == "img" else own_words(element)
         if not look.shown or not _WORD.search(words) or look.size < 2:
             continue
         colour = look.values["color"]
         measured = contrast(colour.value, look.ground)
-        needed = 3.0 if look.size >= _LARGE or (look.bold and look.size >= _LARGE_BOLD) else 4.5
-        # As Chromium's own check does: colours are whole numbers, so the last digit says nothing.
-        if measured is None or measured >= needed - 0.005:
+        if measured is None:
             continue
+        needed = 3.0 if look.size >= _LARGE or (look.bold and look.size >= _LARGE_BOLD) else 4.5
+        shown = f"alt text: {words}" if element.tag == "img" else words
         where = colour.place or placing.element(page, element)
-        mode = " in the dark" if view is View.DARK else ""
-        what = f"{colour.value} on {look.ground}{mode} has a contrast of {measured:.1f}:1 ({words[:30]!r})"
-        mend = f"take colours of at least {needed:g}:1"
-        why = "many people can't read it, nobody can in the sun (WCAG 1.4.3)"
-        code = "contrast-dark" if view is View.DARK else "contrast"
-        yield Finding(Severity.ERROR, where, what, mend, code, why)
+        yield Pair(shown, colour.value, look.ground, where, look.ground_place, needed, measured)
+
+
+class _Blame:
+    """Tells whether a colour or a ground is the odd one, from all pairs of a page."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.pale_on: dict[tuple[str | None, str], set[str]] = defaultdict(set)
+        self.good_on: set[tuple[str | None, str, float]] = set()
+        self.grounds_of: dict[tuple[str, str, float], set[str]] = defaultdict(set)
+        for one in pairs:
+            if one.pale:
+                self.pale_on[one.ground_place, one.ground].add(one.colour)
+            else:
+                self.good_on.add((one.ground_place, one.ground, one.needed))
+                self.grounds_of[one.colour_place, one.colour, one.needed].add(one.ground)
+
+    def place(self, pair: Pair) -> str:
+        """Name the place of the ground if no colour can be read on it that is good elsewhere, or none of several."""
+        own_ground = pair.ground_place is None or pair.ground_place == pair.colour_place
+        if own_ground or (pair.ground_place, pair.ground, pair.needed) in self.good_on:
+            return pair.colour_place
+        several = len(self.pale_on[pair.ground_place, pair.ground]) > 1
+        elsewhere = self.grounds_of.get((pair.colour_place, pair.colour, pair.needed), set()) - {pair.ground}
+        return pair.ground_place if pair.ground_place and (several or elsewhere) else pair.colour_place
 
 
 def _sizes(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterator[Finding]:
@@ -68,6 +125,7 @@ def _sizes(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterator
 def _targets(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterator[Finding]:
     """Yield the links that stand by themselves and are lower than a finger (WCAG 2.5.5, 2.5.8)."""
     said: dict[Element, str] = {}
+    told: set[str] = set()
     for link in page.elements("a"):
         look = looks[link]
         words = words_of(link)
@@ -78,7 +136,12 @@ def _targets(page: Page, placing: Placing, looks: dict[Element, Look]) -> Iterat
         room = [length(values[name].value, look.size) for name in ("padding-top", "padding-bottom") if name in values]
         height = look.size * look.line + (sum(room) if padded else 0)
         if height < TARGET - 0.5:
-            where = placing.link(page, link)
+            where = (values["padding-top"].place if padded and "padding-top" in values else None) or placing.link(
+                page, link
+            )
+            if where in told:
+                continue
+            told.add(where)
             what = f"the link {words[:30]!r} is {height:.0f} px high, too low for a finger"
             mend = f"give it padding, with display:inline-block, up to {TARGET:g} px"
             yield Finding(Severity.WARNING, where, what, mend, "target-small", "people miss it on a phone (WCAG 2.5.8)")

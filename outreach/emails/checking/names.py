@@ -38,6 +38,7 @@ class File:
     masked: Masked
     html: bool
     tree: nodes.Template | None
+    above: int = 0  # lines of the file before the text begins
 
     def finding(
         self,
@@ -51,7 +52,7 @@ class File:
         why: str = "",
     ) -> Finding:
         column = self.column(line, word) if word else 1
-        return Finding(severity, f"{self.name}:{line}:{column}", what, mend, code, why)
+        return Finding(severity, f"{self.name}:{line + self.above}:{column}", what, mend, code, why)
 
     def column(self, line: int, word: str) -> int:
         """Return the column of a word within the Jinja of a line; 1 if it isn't there."""
@@ -94,7 +95,8 @@ def _files(template: TemplateSource) -> Iterator[File]:
         seen.add(part)
         text, name, _ = loaded[0], loaded[1] or part, loaded[2]
         tree = _tree(text)
-        yield File(part, name, text, mask(text), part.endswith(".mjml"), tree)
+        above = template.lines.get("subject", 1) - 1 if part == "subject" else 0
+        yield File(part, name, text, mask(text), part.endswith(".mjml"), tree, above)
         if tree is not None:
             waiting += _referenced(text)
 
@@ -158,7 +160,7 @@ def _stored(tree: nodes.Template | None) -> frozenset[str]:
 
 
 def _settings(template: TemplateSource, files: list[File]) -> Iterator[Finding]:
-    place = template.file("template.toml")
+    place = template.setting("fields")
     read: set[str] = set()
     for file in files:
         read |= _undeclared(file.text) if file.tree else set(template.fields)

@@ -47,6 +47,13 @@ class Page:
         """Return where an element is written, if the template writes it itself."""
         return self.places.of(_number(element)) if self.places else None
 
+    def default(self, element: Element, attribute: str) -> str | None:
+        """Return where <mj-attributes> says an attribute of the tag that an element comes from, if it does."""
+        if self.places is None:
+            return None
+        number = next((found for one in self.around(element) if (found := _number(one))), None)
+        return self.places.default(number, attribute)
+
     def tag(self, element: Element) -> str | None:
         """Return the name of the template's tag that an element comes from."""
         if self.places is None:

@@ -106,6 +106,34 @@ def check(page: Page, placing: Placing, model: MailModel, looks: dict[Element, L
     yield from _links(page, placing, model, shown)
     yield from _headings(page, placing, shown)
     yield from _language(page, placing, model)
+    yield from _tables(page, placing, shown)
+    yield from _names(page, placing)
+
+
+def _tables(page: Page, placing: Placing, shown: set[Element]) -> Iterator[Finding]:
+    """Yield the template's tables that only lay out and don't say so."""
+    for table in page.elements("table"):
+        if table in shown and not table.get("role") and page.own_place(table) and table.find(".//th") is None:
+            what = "a table without headings is read aloud as one of figures"
+            mend = 'write role="presentation" if it only lays out, <th> if it holds figures'
+            yield Finding(Severity.WARNING, placing.element(page, table), what, mend, "table-role")
+
+
+def _names(page: Page, placing: Placing) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for element in page.elements():
+        name = element.get("id")
+        if name and name in seen and page.own_place(element):
+            what = f"the id {name!r} stands twice in the mail"
+            yield Finding(Severity.WARNING, placing.element(page, element), what, "take one out", "id-twice")
+        seen.add(name or "")
+    title = next(page.elements("title"), None)
+    if title is not None and not (title.text or "").strip():
+        what = "the mail has no title"
+        mend = "write <mj-title>{{ title }}</mj-title>"
+        yield Finding(
+            Severity.WARNING, placing.tag("mj-title"), what, mend, "title-empty", "tabs and screen readers name it"
+        )
 
 
 def _pictures(page: Page, placing: Placing, model: MailModel, shown: set[Element]) -> Iterator[Finding]:
@@ -152,6 +180,10 @@ def _links(page: Page, placing: Placing, model: MailModel, shown: set[Element]) 
         if not words:
             what = f"the link to {address!r} has no text"
             yield Finding(Severity.ERROR, where, what, "write where it leads", "link-empty")
+        elif (shown_host := addresses.site_in(words)) and shown_host != addresses.site_of(address):
+            what = f"the link says {fold(words)!r} and leads to {address!r}"
+            why = "that is how deceivers write, and filters know it"
+            yield Finding(Severity.WARNING, where, what, "say in words where it leads", "link-mismatch", why)
         elif addresses.is_vague(words) and address not in written:
             what = f"the link {fold(words)!r} to {address!r} doesn't say where it leads"
             mend = "name in its text what the reader finds there"

@@ -249,6 +249,9 @@ class Structure:
             stack.append(Frame(tag.name, part.name, tag.start))
 
     def _close(self, part: Part, tag: Tag, stack: list[Frame], base: int) -> None:
+        if tag.attributes:
+            what = f"</{tag.name}> has attributes, which only the tag that opens may have"
+            self.report(part, tag.start, "tag-mismatch", what, f"write </{tag.name}>")
         names = [frame.name for frame in stack[base:]]
         if tag.name not in names:
             inside = f" (open is <{stack[-1].name}>)" if stack else ""

@@ -15,6 +15,10 @@ from outreach.emails.checking.components import TABLES
 from outreach.emails.checking.finding import did_you_mean
 
 _COLOURS = {"color", "background-color", "border-color", "border-top-color", "border-bottom-color", "outline-color"}
+_LENGTHS = re.compile(
+    r"font-size|letter-spacing|word-spacing|text-indent|(?:max-|min-)?(?:width|height)|(?:margin|padding)(?:-\w+)?"
+    r"|border-(?:\w+-)?(?:width|radius)"
+)
 _MAX_DEPTH = 40
 _MAX_FAULTS = 20
 
@@ -171,6 +175,8 @@ def _declaration_faults(parsed: Sequence[Any], starts: list[int]) -> Iterator[Cs
             elif wrong := _wrong_colour(one):
                 what = f"{wrong!r} is no colour"
                 yield CssFault(_offset(one, starts), what, "write one such as #0c4a57 or rgb(12,74,87)")
+            elif wrong := _without_unit(one):
+                yield CssFault(_offset(one, starts), f"{wrong} in {one.name!r} has no unit", f"write {wrong}px")
 
 
 def _has_value(one: Any) -> bool:
@@ -187,6 +193,14 @@ def _wrong_colour(one: Any) -> str | None:
             if not wide and parse_color(token) is None:
                 return str(token.value)
     return None
+
+
+def _without_unit(one: Any) -> str | None:
+    """Return a number that needs a unit; programs pass over the whole declaration."""
+    if not _LENGTHS.fullmatch(one.lower_name):
+        return None
+    bare = (token for token in one.value if token.type == "number" and token.value != 0)
+    return next((str(token.representation) for token in bare), None)
 
 
 def _declaration(one: Any, starts: list[int], selector: str, media: str) -> Declaration:
