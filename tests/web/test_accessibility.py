@@ -23,8 +23,8 @@ from outreach.app import App
 from outreach.inbox.receiving import Incoming
 from outreach.leads import receiving
 from outreach.leads.receiving import LeadForm
-from outreach.register import proposing
 from outreach.models import Delivery, Lead, OutboxMail
+from outreach.register import proposing
 from outreach.subscriptions import asking, texts
 from tests import world as worlds
 from tests.registry import take_in
