@@ -39,10 +39,14 @@ SAMPLES = 4
 
 @dataclass(frozen=True)
 class Reason:
-    """Something that keeps a campaign from being sent, or (as a warning) that somebody should know."""
+    """Something that keeps a campaign from being sent, or (as a warning) that somebody should know.
+
+    `finding` is the code of what the check of the mail found (docs/checking.md), empty for anything else.
+    """
 
     code: str
     text: str
+    finding: str = ""
 
     def __str__(self) -> str:
         return self.text
@@ -207,7 +211,7 @@ def _texts(frozen: Frozen) -> Iterator[Reason]:
         texts |= {f"service {candidate.slug}, text": candidate.text for candidate in frozen.candidates}
     for name, text in texts.items():
         with contextlib.suppress(Refusal):  # rendering tells of it
-            yield from (Reason("text", str(finding)) for finding in mails.text_findings(name, text))
+            yield from (Reason("text", str(finding), finding.code) for finding in mails.text_findings(name, text))
 
 
 def _mails(frozen: Frozen, plan: Plan, sources: Sources, now: datetime) -> Iterator[tuple[Reason, bool]]:
@@ -231,7 +235,7 @@ def _mails(frozen: Frozen, plan: Plan, sources: Sources, now: datetime) -> Itera
             yield Reason("mail", str(refusal)), True
     for one in mails.ordered(found):
         if one.severity is not mails.Severity.HINT:
-            yield Reason("mail", str(one)), one.severity is mails.Severity.ERROR
+            yield Reason("mail", str(one), one.code), one.severity is mails.Severity.ERROR
 
 
 def _samples(frozen: Frozen, plan: Plan) -> list[tuple[tuple[Cell, ...], Content]]:

@@ -33,6 +33,7 @@ from outreach.emails.markdown import markdown_to_html
 from outreach.errors import Refusal
 from outreach.settings import Settings
 from outreach.web.dutch import in_dutch
+from outreach.web.findings import finding_in_dutch
 from outreach.web.guard import is_staff
 from outreach.web.keeping import FRESH, tag_of
 from outreach.web.words import word
@@ -172,6 +173,7 @@ def _filters(language: str) -> dict[str, Callable[..., Any]]:
         "municipality": lambda postcode: place.municipality if (place := place_of(postcode)) else postcode,
         "word": lambda value: word(str(value), language),
         "told": in_dutch if language == "nl" else str,
+        "found": (lambda one: finding_in_dutch(one.text, one.finding)) if language == "nl" else str,
         "prose": prose,
     }
 

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from outreach.web.dutch import SENTENCES, in_dutch
+from outreach.web.findings import FINDINGS, finding_in_dutch
+from tests.conftest import ROOT
 
 TOLD = {
     "was in_review; the approval is void": "was ter goedkeuring; de goedkeuring is vervallen",
@@ -54,3 +56,25 @@ def test_a_sentence_that_is_not_known_stays_as_it_is() -> None:
 def test_no_value_is_asked_for_that_the_sentence_lacks() -> None:
     for sentence, dutch in SENTENCES.items():
         assert set(re.findall(r"\{(\w+)\}", dutch)) <= set(re.findall(r"\{(\w+)\}", sentence)), sentence
+
+
+def test_every_finding_of_a_mail_has_its_kind_in_dutch() -> None:
+    rows = [
+        line.split("|")[1] for line in (ROOT / "docs" / "checking.md").read_text().splitlines() if line[:3] == "| `"
+    ]
+    documented = {code for row in rows for code in re.findall(r"`([a-z-]+)`", row)}
+    addresses = (ROOT / "outreach" / "emails" / "checking" / "addresses.py").read_text()
+    of_addresses = set(re.findall(r'AddressFault\(\s*"(link-[a-z]+)"', addresses))
+    hints = {"field-unused", "plain-path"}
+    assert len(documented) > 50
+    assert (documented | of_addresses) - hints - {"spam"} - set(FINDINGS) == set()
+    assert {code.replace("link", "picture") for code in of_addresses} - set(FINDINGS) == set()
+
+
+def test_a_finding_whose_sentence_is_not_known_tells_its_kind_in_dutch_and_keeps_the_sentence() -> None:
+    told = finding_in_dutch("templates/emails/x/body.mjml:3:1: a new sentence; do so", "mjml-wide")
+    assert told == "templates/emails/x/body.mjml:3:1: breder dan de mail (a new sentence; do so)"
+    assert finding_in_dutch("site.url x is odd", "") == "site.url x is odd"
+    assert "geen tag <mj-txt>" in finding_in_dutch(
+        "x.mjml:1:1: there is no MJML tag <mj-txt>; write y", "mjml-unknown-tag"
+    )

@@ -1,0 +1,105 @@
+"""What the check of a mail finds, in Dutch by its code, also where `dutch` doesn't know the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from outreach.web.dutch import in_dutch
+
+# The codes of docs/checking.md.
+FINDINGS: Mapping[str, str] = {
+    "attribute-twice": "een attribuut staat er twee keer",
+    "contrast": "te weinig contrast om te lezen",
+    "contrast-dark": "te weinig contrast in donkere weergave",
+    "css-fault": "een fout in de opmaak (CSS)",
+    "field-foreign": "een veld van een ander programma, dat zo blijft staan",
+    "field-kind": "een veld dat voor het andere deel van de mail bedoeld is",
+    "field-undeclared": "een veld dat template.toml niet opgeeft",
+    "field-unknown": "een veld dat niet bestaat",
+    "heading-empty": "een lege titel",
+    "heading-first": "er moet precies één hoofdtitel zijn",
+    "heading-jump": "een titelniveau is overgeslagen",
+    "html-bracket": "een los '<'",
+    "html-entity": "een teken dat HTML niet kent",
+    "html-nesting": "een HTML-element staat op de verkeerde plaats",
+    "html-refused": "HTML die in een mail niet mag",
+    "html-unknown-attribute": "een attribuut dat HTML niet kent",
+    "html-unknown-tag": "een element dat HTML niet kent",
+    "id-twice": "hetzelfde id staat er twee keer",
+    "include-missing": "een onderdeel dat er niet is",
+    "jinja-branch": "een tag die in een andere tak begint of eindigt",
+    "jinja-syntax": "een fout in de sjabloontaal",
+    "jinja-unclosed": "een blok dat niet gesloten wordt",
+    "jinja-unknown-filter": "een filter dat niet bestaat",
+    "jinja-unknown-statement": "een opdracht die niet bestaat",
+    "jinja-unknown-test": "een test die niet bestaat",
+    "language": "de taal ontbreekt of is niet die van de campagne",
+    "language-read": "de tekst leest als een andere taal",
+    "law-missing": "afzender, reden of uitschrijflink ontbreekt",
+    "law-sender-empty": "een gegeven van de afzender is leeg",
+    "link-address": "een adres dat niet werkt",
+    "link-brace": "een adres met een accolade",
+    "link-empty": "een link zonder woorden",
+    "link-http": "een link zonder versleuteling (http)",
+    "link-local": "een link die lezers niet kunnen bereiken",
+    "link-mismatch": "een link die een andere site noemt dan waar hij heen leidt",
+    "link-nowhere": "een link die nergens heen leidt",
+    "link-protocol": "een adres met een fout begin",
+    "link-space": "een adres met een spatie",
+    "link-vague": "een link die niet zegt waar hij heen leidt",
+    "macro-call": "een onderdeel krijgt te weinig mee",
+    "macro-missing": "een onderdeel dat er niet is",
+    "markup-broken": "opmaak die niet te lezen is",
+    "member-unknown": "een gegeven dat niet bestaat",
+    "mjml-include": "mj-include kan niet",
+    "mjml-lacks-attribute": "een attribuut ontbreekt",
+    "mjml-nesting": "een onderdeel staat op de verkeerde plaats",
+    "mjml-text": "tekst op een plaats waar MJML ze niet toont",
+    "mjml-unknown-attribute": "een attribuut dat MJML niet kent",
+    "mjml-unknown-class": "een mj-class die nergens staat",
+    "mjml-unknown-tag": "een tag die MJML niet kent",
+    "mjml-value": "een waarde die MJML niet aanneemt",
+    "mjml-wide": "breder dan de mail",
+    "picture-address": "een beeld met een adres dat niet werkt",
+    "picture-alt": "een beeld zonder beschrijving",
+    "picture-alt-useless": "een beschrijving die niets zegt",
+    "picture-brace": "een beeld met een accolade in het adres",
+    "picture-ground": "een achtergrondbeeld zonder achtergrondkleur",
+    "picture-http": "een beeld zonder versleuteling (http)",
+    "picture-local": "een beeld dat lezers niet kunnen bereiken",
+    "picture-nowhere": "een beeld zonder adres",
+    "picture-pixel": "een beeld dat te klein is om te zien",
+    "picture-protocol": "een beeld met een fout begin van het adres",
+    "picture-space": "een beeld met een spatie in het adres",
+    "render": "de mail kan niet gemaakt worden",
+    "size": "de mail is te groot",
+    "subject-empty": "het onderwerp is leeg",
+    "subject-faulty": "een fout in het onderwerp",
+    "subject-long": "het onderwerp is te lang",
+    "table-role": "een tabel die alleen schikt en dat niet zegt",
+    "tag-mismatch": "een sluittag die nergens bij hoort",
+    "tag-unclosed": "een tag die niet gesloten wordt",
+    "target-small": "een link die te klein is voor een vinger",
+    "text-empty": "de tekstversie is leeg",
+    "text-field": "een veld in een tekst, dat zo blijft staan",
+    "text-lacks": "iets ontbreekt in de tekstversie",
+    "text-lacks-figure": "een getal ontbreekt in de tekstversie",
+    "text-lacks-link": "een link ontbreekt in de tekstversie",
+    "text-markup": "opmaak in de tekstversie",
+    "text-picture": "een beeld dat niet getoond wordt",
+    "text-share": "de tekstversie zegt veel minder",
+    "text-small": "te kleine letters",
+    "text-unfinished": "iets dat nog geschreven moet worden",
+    "title-empty": "de mail heeft geen titel",
+    "too-much": "te veel om na te kijken",
+    "unsupported": "niet elk mailprogramma kent dit",
+}
+
+
+def finding_in_dutch(text: str, code: str) -> str:
+    """Return a finding in Dutch; where only its kind is known, with the sentence of the check behind it."""
+    told = in_dutch(text)
+    if told != text or code not in FINDINGS:
+        return told
+    place, colon, rest = text.partition(": ")
+    return f"{place}: {FINDINGS[code]} ({rest})" if colon else f"{FINDINGS[code]} ({text})"
