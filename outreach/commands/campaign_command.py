@@ -29,9 +29,8 @@ from outreach.commands.campaign_output import (
 from outreach.commands.door import Door, json_option, print_json, print_table
 from outreach.commands.preview_output import NOTHING, png_option, write
 from outreach.commands.report_command import campaign as report_of_campaigns
-from outreach.delivery import looking, outbox
+from outreach.delivery import looking, trial
 from outreach.delivery.looking import Watched
-from outreach.delivery import trial
 from outreach.emails.photographing import Picture
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus, DeliveryStatus
