@@ -32,7 +32,7 @@ def classify(raw: bytes) -> Report:
     return Report(
         kind=kind,
         recipients=found,
-        tokens=heads.tokens(message),
+        tokens=heads.tokens(message, returned),
         message_ids=heads.message_ids(message, returned),
         sender=address_of(fields.get("from", "")),
         subject=words_of(fields.get("subject", ""))[:_LONGEST_SUBJECT],

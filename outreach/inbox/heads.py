@@ -11,6 +11,7 @@ from outreach.inbox.notices import addresses_in
 # The envelope's recipient is written down by the last system; To may name somebody else altogether.
 _TO: Final = ("x-hmxmroriginalrecipient", "x-envelope-to", "x-original-to", "delivered-to", "to", "cc")
 _FROM: Final = ("from", "return-path", "sender", "reply-to", "x-envelope-from", "errors-to")
+_ENVELOPE_FROM: Final = ("return-path", "x-envelope-from")
 _US: Final = ("to", "delivered-to", "from", "reply-to", "x-original-to", "return-path")
 _ADDRESSED: Final = (
     ("delivered-to", "x-original-to", "to", "envelope-to", "x-envelope-to", "x-delivered-to", "cc", "resent-to")
@@ -45,11 +46,16 @@ def not_the_recipients(message: Message, heads: list[Fields]) -> frozenset[str]:
     return frozenset(address.lower() for address in addresses_in(values))
 
 
-def tokens(message: Message) -> tuple[str, ...]:
-    """Return what stands after the plus in the addresses that this was sent to."""
-    if _TOKEN.search(message.head) is None:
-        return ()
-    values = [value for name in _ADDRESSED for value in every(message.head, name)]
+def tokens(message: Message, heads: list[Fields]) -> tuple[str, ...]:
+    """Return what stands after the plus in the addresses that this was sent to, and in the envelope of what it returns.
+
+    Some systems take a message in for an alias and leave no trace of it: what they return still names its sender.
+    """
+    values = (
+        [value for name in _ADDRESSED for value in every(message.head, name)] if _TOKEN.search(message.head) else []
+    )
+    values += [hop[1] for value in every(message.head, "received") if (hop := _FOR.search(value))] if values else []
+    values += [head.get(name, "") for head in heads for name in _ENVELOPE_FROM]
     return tuple(dict.fromkeys(found[1] for value in values for found in _TOKEN.finditer(value)))[:MOST]
 
 

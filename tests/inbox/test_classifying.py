@@ -55,3 +55,16 @@ def test_a_delivery_report_names_recipient_class_reason_and_what_it_answers() ->
     assert found.final
     assert report.tokens == ("12.abcdefghijklmnopqrstuvwxyz",)
     assert report.message_ids == ("abc.123@federatie.example",)
+
+
+def test_our_token_is_found_where_only_the_returned_message_names_it() -> None:
+    raw = REPORT.replace(b"bounces+12.abcdefghijklmnopqrstuvwxyz@", b"postmaster@").replace(
+        b"Message-ID: <abc",
+        b"Return-Path: <bounces+12.abcdefghijklmnopqrstuvwxyz@bounce.federatie.example>\nMessage-ID: <abc",
+    )
+    assert classify(raw).tokens == ("12.abcdefghijklmnopqrstuvwxyz",)
+
+
+def test_what_an_answer_is_to_is_found_nearest_first() -> None:
+    raw = b"From: ann@firma.example\nIn-Reply-To: <b@x.example>\nReferences: <a@x.example> <b@x.example>\n\nGraag!"
+    assert classify(raw).message_ids == ("b@x.example", "a@x.example")
