@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import types
 from collections.abc import Callable
 
@@ -105,3 +106,20 @@ def test_a_folder_without_a_project_is_refused_with_the_way_out(
     ran = cli("segment", "list")
     assert ran.code == 1
     assert "outreach init" in ran.err
+
+
+def test_every_command_that_the_docs_name_exists() -> None:
+    """Of `outreach one two …` each word must be a command of the one before, until a command takes arguments."""
+    known = {path for path, _ in every_command()}
+    groups = {path.rpartition(" ")[0] for path in known}
+    missing = []
+    for page in sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]):
+        for named in re.findall(r"(?:`|^ {4}|^)(outreach(?: [a-z][a-z-]*)+)", page.read_text(), re.M):
+            path = "outreach"
+            for word in named.split()[1:]:
+                if path not in groups:
+                    break  # what follows a command are its arguments
+                path = f"{path} {word}"
+            if path not in known | groups:
+                missing.append(f"{page.name}: {named}")
+    assert not missing
