@@ -172,12 +172,12 @@ def _kill(
     told: Told,
     again: Callable[[], subprocess.Popen[bytes]],
 ) -> None:
-    # So that the last kill finds mails to send too: four fifths of them go out between the kills.
-    each = 0.8 * RECIPIENTS / KILLS
     while told.kills < KILLS:
-        aim = sink.count() + chance.uniform(0.02, 1.98) * each
-        aim = min(aim, RECIPIENTS)
-        wait_for(lambda aim=aim: all_alive(running) and sink.count() >= aim)  # type: ignore[misc]
+        # Spread over what is still to be sent, so that the last kill finds some of it.
+        count = sink.count()
+        each = (RECIPIENTS - count) / (KILLS - told.kills + 1)
+        aim = count + chance.uniform(0.02, 1.9) * each
+        wait_for(lambda aim=aim: all_alive(running) and (sink.count() >= aim or is_sent(app)))  # type: ignore[misc]
         time.sleep(chance.uniform(0, 0.05))
         # Who is still starting sends nothing, so its death would show nothing.
         ready = [place for place, process in enumerate(running) if numbers_of(app, process)]
