@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching bench-send bench-inbox measure-inbox bench-kill bench-workers measure-bots pictures translations lock clean
+.PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching bench-send bench-memory bench-inbox measure-inbox bench-kill bench-workers measure-bots pictures translations lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
@@ -57,6 +57,10 @@ bench-kill: $(VENV)/.ready-dev
 # N, WORKERS and DELAY can be given in the environment.
 bench-workers: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/workers.py
+
+# N_SMALL and N_LARGE can be given in the environment.
+bench-memory: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/memory.py
 
 measure-bots: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/bots.py

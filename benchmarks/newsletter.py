@@ -20,6 +20,7 @@ from outreach.belgium.numbers import make_enterprise_number
 from outreach.campaigns import life, reviewing
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec
+from outreach.emails import signing
 from outreach.links import hash_address
 from outreach.models import (
     Company,
@@ -64,6 +65,10 @@ per_second = 100000
 spamassassin = false
 
 """
+DKIM = """\
+[dkim]
+domain = "federatie.example"
+"""
 INTRO = """\
 Het voorjaar komt eraan. Deze maand tonen we u **diensten bij u in de buurt**, gekozen voor uw sector, en wat een
 [enclave op uw werkvloer](https://federatie.example/enclave?bron=nieuwsbrief&maand=3#voor-u) kan betekenen.
@@ -85,11 +90,13 @@ _PLAIN = "{% if greeting == 'Niemand' %}.{% endif %}"  # computes with a persona
 
 
 def make(
-    folder: Path, recipients: int, *, port: int, connections: int = 8, more: str = "", plain: bool = False
+    folder: Path, recipients: int, *, port: int, connections: int = 8, plain: bool = False, dkim: bool = False
 ) -> None:
-    """Make the project; `more` settings go below ours, and `plain` takes a template that can't be rendered ahead."""
+    """Make the project; `plain` takes a template that can't be rendered ahead, `dkim` signs with RSA-2048."""
     folder.mkdir()
-    (folder / "outreach.toml").write_text(SETTINGS.format(port=port, connections=connections) + more)
+    (folder / "outreach.toml").write_text(SETTINGS.format(port=port, connections=connections) + (DKIM if dkim else ""))
+    if dkim:
+        signing.make_key(folder / ".state" / "dkim.pem")
     shutil.copytree(ROOT / "templates", folder / "templates")
     if plain:
         body = folder / "templates" / "emails" / "monthly" / "body.txt"

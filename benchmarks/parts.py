@@ -133,7 +133,7 @@ class Postgres:
 
     def cpu(self) -> float:
         """Return the CPU seconds of the server and of all its processes so far."""
-        return sum(_cpu_of(pid) for pid in (self.pid, *_children(self.pid)))
+        return sum(_cpu_of(pid) for pid in (self.pid, *children(self.pid)))
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def postgres() -> Iterator[Postgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:

@@ -153,7 +153,7 @@ def main() -> None:
     faults = Faults()
     size = captured(faults)
     print(f"{CAPTURED} messages of {size} octets on average, each parsed and checked")
-    sqlite, postgres, plain, source = Rates(), Rates(), Rates(), list[float]()
+    sqlite, postgres, signed, plain, source = Rates(), Rates(), Rates(), Rates(), list[float]()
     with ExitStack() as stack:
         server = stack.enter_context(parts.postgres())
         ways: list[tuple[str, Callable[[], None]]] = [
@@ -166,6 +166,8 @@ def main() -> None:
                 way()
                 rates = {"smtp-source": source, "sqlite": sqlite.per_s, "postgres": postgres.per_s}[name]
                 print(f"{name} {rates[-1]:.0f}/s")
+    for _ in range(min(RUNS, 2)):
+        send(N, signed, faults, dkim=True)
     send(max(N // 10, 500), plain, faults, plain=True)
     print(
         json.dumps(
@@ -174,6 +176,7 @@ def main() -> None:
                 "smtp_source_per_s": round(statistics.median(source)),
                 "sqlite": sqlite.told(source),
                 "postgres": postgres.told(source),
+                "sqlite_dkim": {**signed.told(source), "signing_alone_per_s": round(signatures_per_s())},
                 "sqlite_plain_path": plain.told(source),
                 "duplicates": faults.duplicates,
                 "lost": faults.lost,
