@@ -91,11 +91,20 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def open_app(project: Path | None = None, *, clock: Callable[[], datetime] = system_clock, migrate: bool = True) -> App:
-    """Open a project, bring its database up to date, and check that keys and database belong together."""
+def open_app(
+    project: Path | None = None,
+    *,
+    clock: Callable[[], datetime] = system_clock,
+    migrate: bool = True,
+    lean: bool = False,
+) -> App:
+    """Open a project, bring its database up to date, and check that keys and database belong together.
+
+    `lean` is for a process that only sends (`open_database`).
+    """
     folder = _existing(project) if project else find_project()
     settings = load_settings(folder)
-    database = open_database(settings.database.url, folder)
+    database = open_database(settings.database.url, folder, lean=lean)
     held = holding.hold(database)
     try:
         keys = _keys_of(folder, database, clock(), migrate=migrate)

@@ -39,6 +39,8 @@ PRAGMAS = (
     "cache_size=-65536",
     "mmap_size=1073741824",
 )
+# For a process that only sends: its memory must not grow with the audience, and what it looks up lies close together.
+LEAN_PRAGMAS = ("temp_store=FILE", "cache_size=-8192", "mmap_size=0")
 # A host that dies or is cut off says goodbye to nobody. Its transaction, with the rows that it locked, must not outlive
 # it by more than IDLE + COUNT × INTERVAL = 25 seconds, and it mustn't wait for longer itself for a server that is gone.
 _IDLE, _INTERVAL, _COUNT = 10, 5, 3
@@ -90,17 +92,17 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, folder: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(url: str, folder: Path, *, busy_seconds: float = BUSY_SECONDS, lean: bool = False) -> Database:
     """Open the database at `url`; a relative SQLite path counts from `folder`. Nothing is created or migrated.
 
-    Who finds SQLite locked for longer than `busy_seconds` gets an error.
+    Who finds SQLite locked for longer than `busy_seconds` gets an error. `lean` keeps SQLite's memory small.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise Refusal(f"database.url {url!r} is no database address: write e.g. sqlite:///outreach.db") from error
     if parsed.get_backend_name() == "sqlite":
-        return Database(_open_sqlite(parsed.database or "outreach.db", folder, busy_seconds), folder)
+        return Database(_open_sqlite(parsed.database or "outreach.db", folder, busy_seconds, lean), folder)
     if parsed.get_backend_name() == "postgresql":
         return Database(_open_postgresql(parsed), folder)
     raise Refusal(f"database.url {url!r}: only sqlite:/// and postgresql:// are known")
@@ -165,7 +167,7 @@ class _SameFile:
             )
 
 
-def _open_sqlite(path: str, folder: Path, busy_seconds: float) -> Engine:
+def _open_sqlite(path: str, folder: Path, busy_seconds: float, lean: bool) -> Engine:
     engine = create_engine(
         f"sqlite:///{folder / path}",
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
@@ -181,7 +183,7 @@ def _open_sqlite(path: str, folder: Path, busy_seconds: float) -> Engine:
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's late one
         cursor = connection.cursor()
-        for pragma in PRAGMAS:
+        for pragma in (*PRAGMAS, *(LEAN_PRAGMAS if lean else ())):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
         file.remember()

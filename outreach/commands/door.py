@@ -41,10 +41,10 @@ class Door:
     project: Path | None
 
     @contextmanager
-    def open(self, *, migrate: bool = True) -> Iterator[App]:
+    def open(self, *, migrate: bool = True, lean: bool = False) -> Iterator[App]:
         from outreach.app import open_app  # half a second that `--help` and `inbox classify` do without
 
-        app = open_app(self.project, clock=_clock(), migrate=migrate)
+        app = open_app(self.project, clock=_clock(), migrate=migrate, lean=lean)
         try:
             yield app
         finally:

@@ -34,7 +34,7 @@ def command(
     """
     if once and until_idle:
         raise click.UsageError("--once and --until-idle exclude each other")
-    with door.open() as app, _serving(app, metrics), stop_event() as stop:
+    with door.open(lean=True) as app, _serving(app, metrics), stop_event() as stop:
         # A run that ends prints its sum: what went well needn't be told twice.
         logs.set_up(app.settings.log, form=log_format, quiet=once or until_idle)
         jobs.wake_relays(app)
