@@ -29,6 +29,7 @@ NOUNS = {
     "init": "Make a project folder.",
     "lead": "Add, list and import leads.",
     "register": "Take in the company register (KBO/BCE Open Data), and look companies up.",
+    "relay": "Where mail goes out, and how fast it may.",
     "report": "Figures about campaigns.",
     "segment": "List, count, sample and explain segments.",
     "site": "The sign-up form for other sites.",

@@ -12,6 +12,7 @@ from outreach.app import App
 from outreach.audience import contacts
 from outreach.audience.contacts import checked_address
 from outreach.campaigns import checking, life, previewing, progress, reviewing
+from outreach.campaigns.life import shown_time
 from outreach.campaigns.progress import Outcome
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec, file_text, read_spec, write_spec
@@ -28,8 +29,9 @@ from outreach.commands.campaign_output import (
 )
 from outreach.commands.door import Door, json_option, print_json, print_table
 from outreach.commands.preview_output import NOTHING, png_option, write
+from outreach.commands.relay_command import print_providers, print_relays
 from outreach.commands.report_command import campaign as report_of_campaigns
-from outreach.delivery import looking, trial
+from outreach.delivery import gauges, looking, trial
 from outreach.delivery.looking import Watched
 from outreach.emails.photographing import Picture
 from outreach.errors import NotFound, Refusal
@@ -320,11 +322,20 @@ def cancel(door: Door, name: str, as_who: str | None, as_json: bool) -> None:
 def status(door: Door, name: str, as_json: bool) -> None:
     """Show how far a campaign is: every recipient's status, which always add up to the frozen audience."""
     with door.open() as app, app.database.reading() as session:
-        found = progress.status(session, life.find(session, name), app.now(), with_providers=True)
+        campaign = life.find(session, name)
+        found = progress.status(session, campaign, app.now(), with_providers=True)
+        wait = gauges.wait_of(session, app.settings, campaign, app.now())
+        relays = gauges.relays(session, app.settings, app.now())
+        providers = gauges.providers(session, app.settings, campaign)
     if as_json:
-        print_json(found)
-    else:
-        print_progress(found)
+        print_json({**vars(found), "wait": wait, "pace": {"relays": relays, "providers": providers}})
+        return
+    print_progress(found)
+    if wait is not None:
+        click.echo(f"waits: {plain(wait.reason)}" + (f" (until {shown_time(wait.until)})" if wait.until else ""))
+    if found.status is CampaignStatus.SENDING:
+        print_relays(relays)
+        print_providers(providers)
 
 
 @command.command()

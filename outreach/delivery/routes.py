@@ -77,5 +77,6 @@ class Routes:
         return []
 
     def is_dry(self) -> bool:
-        """Tell whether no campaign's mail may go today any more, over any relay."""
-        return all(self.permits.is_dry(route.name) for route in self.all)
+        """Tell whether campaigns have to wait: every relay that could carry mail now has had all that it may today."""
+        carrying = self.carrying()
+        return bool(carrying) and all(self.permits.is_dry(route.name) for route in carrying)

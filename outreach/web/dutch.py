@@ -27,6 +27,17 @@ SENTENCES: Mapping[str, str] = {
         "over {count} van de {tried} mails kwam een klacht: meer dan {limit}"
     ),
     "of its canary, {sentence}": "van de eerste mails: {sentence}",
+    # what a campaign under way waits for
+    "it is outside the hours in which it is sent": "het zijn nu niet de uren waarin ze verzonden wordt",
+    "the relay has had all of its mail of today": "de mailserver heeft zijn mails van vandaag gehad",
+    "the relay rests": "de mailserver neemt even niets aan",
+    "the relay rests: {words}": "de mailserver neemt even niets aan: {words}",
+    "its first {count} mails are out: what comes of them decides about the others": (
+        "de eerste {count} mails zijn weg; wat daarvan terugkomt beslist over de andere"
+    ),
+    "its first {count} mails go before the others: {left} of them are to go": (
+        "de eerste {count} mails gaan de andere voor; daarvan moeten er nog {left} vertrekken"
+    ),
     "{tried} mails: {refused} refused, {bounced} bounced, {complained} complaints": (
         "{tried} mails: {refused} geweigerd, {bounced} teruggekomen, {complained} klachten"
     ),

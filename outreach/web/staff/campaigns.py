@@ -18,7 +18,7 @@ from outreach.app import App
 from outreach.audience.contacts import checked_address
 from outreach.campaigns import checking, life, previewing, progress, reviewing
 from outreach.campaigns.sources import Sources
-from outreach.delivery import trial
+from outreach.delivery import gauges, trial
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus
 from outreach.reports.campaigns import CampaignsReport, report
@@ -63,7 +63,8 @@ def status(request: Request, name: str, app: Opened, who: Somebody) -> Response:
     with app.database.reading() as session:
         campaign = _found(session, name)
         now = progress.status(session, campaign, app.now())
-    return show_to(who, request, "staff/_progress.html", progress=now, moving=campaign.status in MOVING)
+        wait = gauges.wait_of(session, app.settings, campaign, app.now())
+    return show_to(who, request, "staff/_progress.html", progress=now, wait=wait, moving=campaign.status in MOVING)
 
 
 @page(router, "/campaigns/{name}/mail.html")
@@ -214,6 +215,7 @@ def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dic
         "editable": campaign.frozen_at is None and campaign.status in life.EDITABLE,
         "failed": progress.retriable(session, campaign),
         "copy_name": life.free_name(session, campaign.name),
+        "wait": gauges.wait_of(session, app.settings, campaign, now),
         "spec": yaml.safe_dump(campaign.spec, allow_unicode=True, sort_keys=False),
         "checked": checked,
         "preview": preview,
