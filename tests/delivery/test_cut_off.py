@@ -84,7 +84,7 @@ def test_a_host_cut_off_in_mid_send_holds_nobody_up_and_comes_back_by_itself(
         app = open_app(project, clock=clock)
         make_campaign(app, clock, crowd=audience - 1)
         other = joined(app, tmp_path / "other")
-        relay = Relay(host=ADDRESS, tls=authority.server(), delay=0.1)
+        relay = Relay(host=ADDRESS, tls=authority.server(), delay=1.0)  # until both hosts are at it
         try:
             with on.inside("db"):
                 relay.__enter__()
@@ -97,6 +97,7 @@ def test_a_host_cut_off_in_mid_send_holds_nobody_up_and_comes_back_by_itself(
             running.append(two)
             wait_for(lambda: len(held(app)) == 2 and all(held(app).values()))
 
+            relay.delay = 0.1
             on.pull("one")
             cut_at = time.monotonic()
             assert len(relay.received) < audience / 2
