@@ -8,7 +8,7 @@ from typing import Final
 
 from outreach.inbox import heads, notices, prose, reasons, wording
 from outreach.inbox.kinds import DEAD, Class, Finding, Reason
-from outreach.inbox.messages import Fields, Message, Part, every, words_of
+from outreach.inbox.messages import Fields, Message, Part, every, plain_of, words_of
 from outreach.inbox.notices import MOST_RECIPIENTS, address_of, addresses_in
 
 _DELIVERED: Final = {
@@ -18,16 +18,18 @@ _DELIVERED: Final = {
     "expanded": Reason.EXPANDED,
 }
 _LONGEST_DIAGNOSTIC: Final = 500
-# At which command a system refused, in the words of Postfix, Exim, Sun's Messaging Server and Yahoo.
+_MAILTO: Final = re.compile(r"<a\s[^<>]{0,300}?mailto:([^<>\"'?\s]{3,250})[^<>]{0,300}>", re.IGNORECASE)
+# At which command a system refused, in the words of Postfix, Exim, qmail, 1&1, Sun's Messaging Server and Yahoo.
 _AT_DATA: Final = re.compile(
     r"in\s{1,9}reply\s{1,9}to\s{1,9}end\s{1,9}of\s{1,9}DATA|after\s{1,9}end\s{1,9}of\s{1,9}data|"
-    r"SMTP transmission failure has occurred|\[DATA\]"
+    r"SMTP transmission failure has occurred|\[DATA\]|failed on DATA command|failed after I sent the message|"
+    r"for (?:TEXT|DATA) command"
 )
 # Sendmail shows the answer to a pipelined RCPT under DATA as well: only another enhanced code tells.
 _UNDER_DATA: Final = re.compile(r">>> DATA\s{1,5}<<< 5")
 _AT_MAIL: Final = re.compile(
     r">>> MAIL From[^\n]{0,200}\n<<< 5|in\s{1,9}reply\s{1,9}to\s{1,9}MAIL\s{1,9}FROM|"
-    r"after\s{1,9}MAIL\s{1,9}FROM|\[MAIL_FROM\]",
+    r"after\s{1,9}MAIL\s{1,9}FROM|\[MAIL_FROM\]|but sender was rejected|for MAIL FROM command",
     re.IGNORECASE,
 )
 
@@ -35,8 +37,16 @@ _AT_MAIL: Final = re.compile(
 def notice_of(message: Message) -> prose.Notice:
     """Return what a machine wrote in this message, and the head of what it returns below."""
     texts = [part.text for part in message.parts if part.type in ("text/plain", "")]
-    texts = texts or [part.text for part in message.parts if part.is_text]
+    texts = texts or [_with_links(part) for part in message.parts if part.is_text]
     return prose.cut("\n".join(texts))
+
+
+def _with_links(part: Part) -> str:
+    """Return the text of a page in which names stand for addresses with the addresses that they lead to."""
+    if part.type != "text/html" or "mailto:" not in part.raw_text:
+        return part.text
+    shown = part.text.lower()
+    return plain_of(_MAILTO.sub(lambda link: "" if link[1].lower() in shown else f" &lt;{link[1]}&gt; ", part.raw_text))
 
 
 def reported(message: Message, notice: prose.Notice) -> tuple[Finding, ...]:
@@ -47,7 +57,16 @@ def reported(message: Message, notice: prose.Notice) -> tuple[Finding, ...]:
     about = prose.recipients(notice.text, frozenset(), frozenset())
     said = {address.lower(): text for address, text in prose.segments(notice.text, about).items()}
     alone = notice.text if len(groups) == 1 else ""
-    return _each_once([found for group in groups if (found := _of_group(group, said, alone)) is not None])
+    nameless = _nameless(message, notice, about) if len(groups) == 1 else None
+    return _each_once([found for group in groups if (found := _of_group(group, said, alone, nameless)) is not None])
+
+
+def _nameless(message: Message, notice: prose.Notice, about: Sequence[prose.Found]) -> str | None:
+    """Return whom a report is about that gives no address: a name at its own host, or nothing."""
+    went_to = heads.went_to(heads.returned(message, notice.returned))
+    if len(went_to) == 1:
+        return went_to[0]
+    return about[0].address if len(about) == 1 else None
 
 
 def _groups(message: Message) -> list[Fields]:
@@ -56,9 +75,9 @@ def _groups(message: Message) -> list[Fields]:
         told = [part for part in parts if part.type.endswith("delivery-status")]
         told += [part for part in parts if _may_have_groups(part) and notices.has_groups(part.text)]
         groups = [group for part in told for group in notices.groups(part.text.strip("\n"))]
-        groups = [group for group in groups if "final-recipient" in group or "original-recipient" in group]
-        if groups:
-            return groups[:MOST_RECIPIENTS]
+        named = [group for group in groups if "final-recipient" in group or "original-recipient" in group]
+        if named or groups:
+            return (named or groups)[:MOST_RECIPIENTS]
     return []
 
 
@@ -68,11 +87,11 @@ def _may_have_groups(part: Part) -> bool:
     return part.is_text or part.type.startswith("message/") or part.type == "application/octet-stream"
 
 
-def _of_group(group: Fields, said: dict[str, str], alone: str) -> Finding | None:
+def _of_group(group: Fields, said: dict[str, str], alone: str, nameless: str | None) -> Finding | None:
     final, original = (address_of(group.get(name, "")) for name in ("final-recipient", "original-recipient"))
     whole = final is not None and "." in final.rpartition("@")[2]
     address = final if whole or original is None else original
-    address = address or address_of(group.get("x-actual-recipient", ""))
+    address = address or address_of(group.get("x-actual-recipient", "")) or nameless
     if address is None:
         return None
     action = group.get("action", "").lower().partition(" ")[0].strip(";,.")
@@ -111,13 +130,15 @@ def told(message: Message, notice: prose.Notice) -> tuple[Finding, ...] | None:
     others = heads.not_the_recipients(message, returned) - {address.lower() for address in went_to}
     about = prose.recipients(notice.text, frozenset(address.lower() for address in went_to), others)
     said = {address.lower(): text for address, text in prose.segments(notice.text, about).items()}
-    addresses = failed or [one.address for one in about] or [one for one in went_to if one.lower() not in others]
     subject = words_of(message.fields.get("subject", ""))
+    addresses = failed or [one.address for one in about]
+    addresses = addresses or [one for one in [*went_to, *addresses_in([subject])] if one.lower() not in others]
+    above = notice.text[: min((one.at for one in about), default=0)]
     final = not wording.has("signs", "delayed", wording.folded(notice.text))
     found = []
     for address in addresses[:MOST_RECIPIENTS]:
         text = said.get(address.lower(), "") or notice.text
-        evidence = (text, notice.text, subject) if len(addresses) == 1 else (text, subject)
+        evidence = (text, notice.text, subject) if len(addresses) == 1 else (text, above, subject)
         status = next(iter(reasons.ENHANCED.findall(text)), None)
         found.append(_finding(address, _reason(evidence, status), status, text, None, final=final))
     return _each_once(found)
@@ -152,7 +173,7 @@ def is_machine(sender: str) -> bool:
 
 def _reason(evidence: Sequence[str], status: str | None) -> Reason | None:
     """Return the reason that the evidence gives: the first piece of it that says something decides."""
-    pieces = [reasons.ADDRESSES.sub("", words) for words in evidence if words]
+    pieces = [reasons.bare(words) for words in evidence if words]
     for words in pieces:
         codes = [*reasons.ENHANCED.findall(words), status]
         if found := reasons.of_reply(words, codes):

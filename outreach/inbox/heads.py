@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from outreach.inbox.messages import Fields, Message, every, fields_of
+from outreach.inbox.messages import Fields, Message, Part, every, fields_of
 from outreach.inbox.notices import addresses_in
 
 # The envelope's recipient is written down by the last system; To may name somebody else altogether.
@@ -18,7 +18,7 @@ _ADDRESSED: Final = (
 )  # fmt: skip
 _TOKEN = re.compile(r"\+([^@+\s<>\"]{3,120})@")
 _FOR = re.compile(r"\bfor\s{1,9}<?([^\s<>;]{1,80}@[^\s<>;]{1,190})")
-_HEADERS_ONLY: Final = ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers")
+_HEADERS_ONLY: Final = ("text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers", "message/global-headers")
 MOST: Final = 20
 
 
@@ -28,7 +28,18 @@ def returned(message: Message, quoted: Fields | None = None) -> list[Fields]:
     for part in message.parts:
         if part.type in _HEADERS_ONLY:
             heads.append(fields_of(part.text.lstrip("\n")))
+    if not heads and message.type == "multipart/report":
+        heads = [fields for part in message.parts[1:] if part.is_text and _is_head(fields := _beginning(part))]
     return heads
+
+
+def _beginning(part: Part) -> Fields:
+    return fields_of(part.text.lstrip("\n").partition("\n\n")[0])
+
+
+def _is_head(fields: Fields) -> bool:
+    """Tell whether the text of a part is a message of which its type says nothing."""
+    return "from" in fields and "subject" in fields
 
 
 def went_to(heads: list[Fields]) -> list[str]:

@@ -27,7 +27,7 @@ _CHARSET = re.compile(r"charset\*?\s*=\s*(?:\"([^\"]{1,60})|([^\s;\"]{1,60}))", 
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\s]{0,2000})\?=")
 _BETWEEN_WORDS = re.compile(r"(?<=\?=)\s+(?==\?)")
 _MARKUP = re.compile(r"<[^<>]*>")
-_BREAKS = re.compile(r"<(?:br|p|/p|div|/div|tr|li|h\d)\b[^<>]*>", re.IGNORECASE)
+_BREAKS = re.compile(r"<(?:br|p|/p|div|/div|tr|td|th|li|h\d)\b[^<>]*>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script|head)\b[^<>]*>", re.IGNORECASE)
 _ENTITY = {"&lt;": "<", "&gt;": ">", "&nbsp;": " ", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
 Fields = dict[str, str]

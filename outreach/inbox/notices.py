@@ -71,7 +71,7 @@ def has_groups(text: str) -> bool:
 def address_of(value: str) -> str | None:
     """Return the address in a field such as `rfc822; <ann@firm.example> (Ann)`; None if there is none."""
     kind, semicolon, rest = value.partition(";")
-    found = ADDRESS.search(rest if semicolon else value)
+    found = ADDRESS.search((rest if semicolon else value).replace('"@', "@"))
     if found is None:
         return None
     address = found[0].rstrip(".")

@@ -149,6 +149,8 @@ def recipients(notice: str, named: frozenset[str], ours: frozenset[str]) -> list
     found: dict[str, Found] = {}
     for match in ADDRESS.finditer(notice):
         address = match[0].rstrip(".")
+        if address[:5].lower() == "smtp=":  # Exchange 5 writes addresses as those of X.400
+            address = address[5:]
         key = address.lower()
         score = _score(notice, match, key, named, ours)
         one = found.get(key)
@@ -198,6 +200,8 @@ def _ends(before: str, key: str) -> bool:
 def segments(notice: str, found: list[Found]) -> dict[str, str]:
     """Return what a notice says of each address: from there to the next one that something else is said of."""
     ordered = sorted(found, key=lambda one: one.at)
+    if len(ordered) > 1 and (elsewhere := _above(notice, ordered) or _again(notice, ordered)):
+        return elsewhere
     said: dict[str, str] = {}
     shared = ""
     for place in range(len(ordered) - 1, -1, -1):
@@ -208,3 +212,33 @@ def segments(notice: str, found: list[Found]) -> dict[str, str]:
             text += shared  # several in a row: what is said stands below the last
         said[one.address] = shared = text[:_SEGMENT]
     return said
+
+
+def _above(notice: str, ordered: list[Found]) -> dict[str, str]:
+    """Return what stands directly above each address, where a blank line follows every one of them."""
+    said = {}
+    for one in ordered:
+        start, end = notice.rfind("\n", 0, one.at) + 1, notice.find("\n", one.at)
+        paragraph = notice.rfind("\n\n", 0, start) + 2
+        if end < 0 or notice[end + 1 : end + 2] != "\n" or paragraph == 1:
+            return {}
+        above = notice[max(paragraph, start - _SEGMENT) : start]
+        if "@" in above or above.rstrip().endswith(":") or not any(letter.isalnum() for letter in above):
+            return {}
+        said[one.address] = above
+    return said
+
+
+def _again(notice: str, ordered: list[Found]) -> dict[str, str]:
+    """Return what is said where all addresses are named again below their list, as in the transcript of a session."""
+    lowered, last = notice.lower(), ordered[-1].at + len(ordered[-1].address)
+    if any(letter.isalnum() for letter in notice[ordered[0].at + len(ordered[0].address) : ordered[1].at]):
+        return {}
+    places = {one.address: lowered.find(one.address.lower(), last) for one in ordered}
+    if min(places.values()) < 0:
+        return {}
+    starts = {address: notice.rfind("\n", 0, at) + 1 for address, at in places.items()}
+    ends = {
+        start: min((next for next in starts.values() if next > start), default=len(notice)) for start in starts.values()
+    }
+    return {address: notice[start : min(ends[start], start + _SEGMENT)] for address, start in starts.items()}

@@ -20,6 +20,14 @@ ENHANCED: Final = re.compile(r"(?<![\d.])([245]\.\d\.\d{1,3})(?![\d.]*\d)")
 CODE: Final = re.compile(r"(?<![\d.#:/=-])([45][0-7]\d)(?=[ \t:-])(?!-?\d)")
 # Local parts say things like "userunknown" themselves.
 ADDRESSES: Final = re.compile(r"[^\s<>\"'(),;:\[\]]{1,64}@[^\s<>\"'(),;:\[\]]{1,190}")
+# What mail systems print around every refusal, whatever it says: which command it answers, and that they stop here.
+_FRAME: Final = re.compile(
+    r"in\s{1,9}reply\s{1,9}to\s{1,9}(?:end\s{1,9}of\s{1,9})?[A-Z]{4}(?:\s{1,9}(?:FROM|TO))?\s{1,9}command|"
+    r"giving up on [\w.:\[\]-]{1,190}|this is a permanent error; I've given up\. Sorry it didn't work out|"
+    r"^[ \t]{0,20}(?:original )?sender(?:-mta)?:|remote host said:|"
+    r"SMTP error from remote (?:mail server|mailer|server)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _HOST_GONE: Final = re.compile(r"(?<![\w.@-])[\w-]{1,60}\.[\w.-]{1,190} (?:does not|doesn't) exist")
 _LONGEST: Final = 4_000
 
@@ -121,9 +129,14 @@ def _table(table: str) -> tuple[tuple[Reason, str], ...]:
     return tuple((Reason(key.partition(".")[2]), key) for key in keys)
 
 
+def bare(said: str) -> str:
+    """Return what was said without addresses and without the frame that a mail system puts around it."""
+    return _FRAME.sub("", ADDRESSES.sub("", said))
+
+
 def of_refusal(said: str) -> Reason:
     """Return why a relay refused, from its whole answer: what bounces are read by, for refusals while sending."""
-    words = ADDRESSES.sub("", said)
+    words = bare(said)
     codes = ENHANCED.findall(words)
     return of_reply(words, codes) or of_codes(words, codes) or Reason.UNDEFINED
 
