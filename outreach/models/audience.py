@@ -85,9 +85,10 @@ class Company(Table):
     contacts: Mapped[list[Contact]] = relationship(back_populates="company")
 
     __table_args__ = (
-        Index("ix_company_province_section", "province_nis", "section_2025"),
-        # A province's companies in the order of their ids: the set that "seat or any establishment" needs is built
-        # in 35 instead of 63 ms per 146,000 (SQLite).
+        # The section first: an index that begins with the province would be taken for a province's companies too, and
+        # it gives them in the order of sections. In the order of their ids, the set that "seat or any establishment"
+        # needs is built in 36 instead of 62 ms per 146,000 (SQLite).
+        Index("ix_company_section_province", "section_2025", "province_nis"),
         Index("ix_company_province", "province_nis"),
         Index("ix_company_nace_2025", "nace_2025"),
         Index("ix_company_nace_2008", "nace_2008"),

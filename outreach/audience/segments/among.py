@@ -31,7 +31,7 @@ class Among(FunctionElement[bool]):
 
     def by(self, key: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Among:
         """Ask the same of another column that holds the same value."""
-        return Among(key, *self.queries)
+        return type(self)(key, *self.queries)
 
     # A database without booleans would get `… = 1` and `… = 0`, through which SQLite's planner sees no set.
     def self_group(self, against: Any = None) -> Self:
@@ -41,10 +41,26 @@ class Among(FunctionElement[bool]):
         return UnaryExpression(self, operator=operators.inv, type_=self.type)
 
 
+class AmongSorted(Among):
+    """`Among` whose queries each come in order from an index: SQLite then builds the set from its first to its last.
+
+    Measured for two tags of 207,000 contacts: 36 ms, and 65 with one list after the other. What has to be sorted first
+    takes longer so.
+    """
+
+    inherit_cache = True
+
+
 @compiles(Among)
 def _in_set(element: Among, compiler: Any, **options: Any) -> str:
     key, query = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({key} IN {query})"
+
+
+@compiles(AmongSorted, "sqlite")
+def _in_sorted_set(element: AmongSorted, compiler: Any, **options: Any) -> str:
+    key, query = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({key} IN {query.removesuffix(')')} ORDER BY 1))"
 
 
 @compiles(Among, "postgresql")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from outreach.audience.eligibility import ONE, mailed_since
 from outreach.audience.segments import values
-from outreach.audience.segments.among import Among
+from outreach.audience.segments.among import Among, AmongSorted
 from outreach.audience.segments.files import Segment
 from outreach.audience.segments.rules import Collaborating, NotMailed, Rule, Sectors, Shown, To
 from outreach.belgium.sectors import NaceCode
@@ -126,7 +126,7 @@ def _under(column: Column, entry: NaceCode) -> Condition:
 
 def _tag(value: tuple[str, ...], _now: datetime) -> Condition:
     # One by one, so that each comes from the index in the order of the ids.
-    return Among(
+    return AmongSorted(
         Contact.id, *(select(ContactTag.contact_id).where(ContactTag.tag == tag) for tag in sorted(set(value)))
     )
 
