@@ -173,7 +173,7 @@ def is_machine(sender: str) -> bool:
 
 def _reason(evidence: Sequence[str], status: str | None) -> Reason | None:
     """Return the reason that the evidence gives: the first piece of it that says something decides."""
-    pieces = [reasons.bare(words) for words in evidence if words]
+    pieces = [reasons.ADDRESSES.sub("", words) for words in evidence if words]
     for words in pieces:
         codes = [*reasons.ENHANCED.findall(words), status]
         if found := reasons.of_reply(words, codes):

@@ -20,15 +20,8 @@ ENHANCED: Final = re.compile(r"(?<![\d.])([245]\.\d\.\d{1,3})(?![\d.]*\d)")
 CODE: Final = re.compile(r"(?<![\d.#:/=-])([45][0-7]\d)(?=[ \t:-])(?!-?\d)")
 # Local parts say things like "userunknown" themselves.
 ADDRESSES: Final = re.compile(r"[^\s<>\"'(),;:\[\]]{1,64}@[^\s<>\"'(),;:\[\]]{1,190}")
-# What mail systems print around every refusal, whatever it says: which command it answers, and that they stop here.
-_FRAME: Final = re.compile(
-    r"in\s{1,9}reply\s{1,9}to\s{1,9}(?:end\s{1,9}of\s{1,9})?[A-Z]{4}(?:\s{1,9}(?:FROM|TO))?\s{1,9}command|"
-    r"giving up on [\w.:\[\]-]{1,190}|this is a permanent error; I've given up\. Sorry it didn't work out|"
-    r"^[ \t]{0,20}(?:original )?sender(?:-mta)?:|remote host said:|"
-    r"SMTP error from remote (?:mail server|mailer|server)",
-    re.IGNORECASE | re.MULTILINE,
-)
 _HOST_GONE: Final = re.compile(r"(?<![\w.@-])[\w-]{1,60}\.[\w.-]{1,190} (?:does not|doesn't) exist")
+_SENTENCES: Final = re.compile(r"[.:;!?]\s")
 _LONGEST: Final = 4_000
 
 # RFC 3463 and the IANA registry of enhanced codes, without their class: the subjects that say something.
@@ -119,8 +112,18 @@ _BY_CODE: Final = {
 @lru_cache(maxsize=4096)
 def of_words(words: str, table: str) -> Reason | None:
     """Return the reason that the words of a reply or of a notice give; None if they say nothing we know."""
-    folded = wording.folded(words[:_LONGEST])
-    return next((reason for reason, key in _table(table) if wording.has("phrases", key, folded)), None)
+    plain = _plain(words)
+    return next((reason for reason, key in _table(table) if wording.has("phrases", key, plain)), None)
+
+
+@lru_cache(maxsize=4096)
+def _plain(words: str) -> str:
+    """Return words as the phrases are written, without the frame that mail systems put around every refusal."""
+    plain = wording.folded(words[:_LONGEST])
+    for frame in wording.plain("phrases", "frame.words"):
+        if frame in plain:
+            plain = plain.replace(frame, "")
+    return plain
 
 
 @cache
@@ -129,14 +132,9 @@ def _table(table: str) -> tuple[tuple[Reason, str], ...]:
     return tuple((Reason(key.partition(".")[2]), key) for key in keys)
 
 
-def bare(said: str) -> str:
-    """Return what was said without addresses and without the frame that a mail system puts around it."""
-    return _FRAME.sub("", ADDRESSES.sub("", said))
-
-
 def of_refusal(said: str) -> Reason:
     """Return why a relay refused, from its whole answer: what bounces are read by, for refusals while sending."""
-    words = bare(said)
+    words = ADDRESSES.sub("", said)
     codes = ENHANCED.findall(words)
     return of_reply(words, codes) or of_codes(words, codes) or Reason.UNDEFINED
 
@@ -151,6 +149,17 @@ def of_reply(words: str, codes: Sequence[str | None]) -> Reason | None:
         or _first(_BY_SUBJECT, codes)
         or of_words(words, "general")
         or of_words(words, "last")
+        or (Reason.UNKNOWN_USER if _is_absent(words) else None)
+    )
+
+
+def _is_absent(words: str) -> bool:
+    """Tell whether a sentence says of a recipient that there is none, in words that no list foresees."""
+    return any(
+        wording.has("phrases", "paired.recipient", sentence)
+        and wording.has("phrases", "paired.absent", sentence)
+        and not wording.has("phrases", "paired.us", sentence)
+        for sentence in _SENTENCES.split(_plain(words))
     )
 
 
@@ -167,7 +176,7 @@ def of_codes(words: str, codes: Sequence[str | None]) -> Reason | None:
 
 def is_hedged(words: str) -> bool:
     """Tell whether whoever wrote this only guesses."""
-    return wording.has("phrases", "hedged.words", wording.folded(words[:_LONGEST]))
+    return wording.has("phrases", "hedged.words", _plain(words))
 
 
 def _first(table: dict[str, Reason], codes: Sequence[str | None]) -> Reason | None:
