@@ -21,7 +21,7 @@ CODE: Final = re.compile(r"(?<![\d.#:/=-])([45][0-7]\d)(?=[ \t:-])(?!-?\d)")
 # Local parts say things like "userunknown" themselves.
 ADDRESSES: Final = re.compile(r"[^\s<>\"'(),;:\[\]]{1,64}@[^\s<>\"'(),;:\[\]]{1,190}")
 _HOST_GONE: Final = re.compile(r"(?<![\w.@-])[\w-]{1,60}\.[\w.-]{1,190} (?:does not|doesn't) exist")
-_SENTENCES: Final = re.compile(r"[.:;!?]\s")
+_SENTENCES: Final = re.compile(r"[.:;!?]\s|-{3}")
 _LONGEST: Final = 4_000
 
 # RFC 3463 and the IANA registry of enhanced codes, without their class: the subjects that say something.
@@ -144,13 +144,16 @@ def of_reply(words: str, codes: Sequence[str | None]) -> Reason | None:
     if _HOST_GONE.search(words):
         return Reason.UNKNOWN_HOST
     return (
-        of_words(words, "first")
-        or of_words(words, "clear")
-        or _first(_BY_SUBJECT, codes)
-        or of_words(words, "general")
-        or of_words(words, "last")
-        or (Reason.UNKNOWN_USER if _is_absent(words) else None)
+        of_words(words, "first") or of_words(words, "clear") or _first(_BY_SUBJECT, codes) or _of_general_words(words)
     )
+
+
+def _of_general_words(words: str) -> Reason | None:
+    """Return what words give that are clear only in their sentence; what is so for now makes no address dead."""
+    found = of_words(words, "general") or of_words(words, "last")
+    found = found or (Reason.UNKNOWN_USER if _is_absent(words) else None)
+    passes = found in DEAD and wording.has("phrases", "hedged.passing", _plain(words))
+    return Reason.SYSTEM if passes else found
 
 
 def _is_absent(words: str) -> bool:
