@@ -30,8 +30,8 @@ BUSY_SECONDS = 60
 _ALONE = 0x6F757472_75706772  # an advisory lock ("outr" + "upgr")
 APPLICATION = "outreach"  # how PostgreSQL's list of connections names us
 # With 2 MB of cached pages (the default) a count over a million contacts takes twice as long; the mapping, which is
-# shared and holds no memory of its own, saves a quarter more. 2 GB is the most that SQLite maps; a million contacts with
-# six campaigns fill 1.1.
+# shared and holds no memory of its own, saves a quarter more. 2 GB is the most that SQLite maps; a million contacts
+# with six campaigns fill 1.1.
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # What people add to a name or leave out; "nv" in the middle of a name stays, since only an end says the legal form.
 _FORMS = frozenset(
@@ -16,10 +17,16 @@ _INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}")
 _WORDS = re.compile(r"[^\W_]+")
 
 
+@lru_cache(maxsize=10_000)
+def _bare(word: str) -> str:
+    """Return a word without accents. Words repeat where names don't: most names of a list are never seen again."""
+    return "".join(mark for mark in unicodedata.normalize("NFKD", word) if not unicodedata.combining(mark))
+
+
 def name_key(name: str) -> str:
     """Return a name without case, accents, punctuation and legal form: `Bakkerij Jansen B.V.` → `bakkerij jansen`."""
     if not name.isascii():
-        name = "".join(mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
+        name = " ".join(map(_bare, name.split(" ")))
     if "." in name:
         name = _INITIALS.sub(lambda found: found[0].replace(".", "").replace(" ", "") + " ", name + " ")
     folded = name.casefold()

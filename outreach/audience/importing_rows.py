@@ -119,6 +119,7 @@ class RowReader:
 
     def __post_init__(self) -> None:
         given = self.defaults
+        self._mac = hmac.new(self.key, digestmod="sha256")
         self._pick = itemgetter(*(self.fields.get(name, -1) for name in _ORDER))
         sectors = [name for name in _SECTORS if name in self.fields]
         versions = [name for name in (Field.NACE_VERSION,) if name in self.fields]
@@ -188,7 +189,9 @@ class RowReader:
 
     def hash_of(self, address: Address) -> bytes:
         """Return the same hash as `links.hash_address`, without its detours: the domain is an A-label already."""
-        return hmac.digest(self.key, address.hash_form.encode(), "sha256")[:16]
+        mac = self._mac.copy()  # sooner than the key anew for each address
+        mac.update(address.hash_form.encode())
+        return mac.digest()[:16]
 
     def _names(self, first: str, last: str, full: str) -> tuple[str | None, str | None]:
         if full and not (first or last):

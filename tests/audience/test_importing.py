@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from outreach.app import App
-from outreach.audience import erasing, legal_basis, suppressing
+from outreach.audience import bulk, companies, erasing, legal_basis, suppressing
 from outreach.audience.importing import ImportSummary
 from outreach.audience.tables import FileFault
 from outreach.belgium.numbers import make_enterprise_number
@@ -621,3 +622,26 @@ def test_a_sole_trader_beside_a_company_of_the_same_name_inherits_no_legal_perso
         assert [reject.line for reject in done.rejects] == [3]
         assert "nothing attests" in done.rejects[0].reason
     assert one(both, Contact).address == "info@desmetbv.example"
+
+
+@pytest.mark.parametrize("rows", [bulk.TOGETHER - 1, bulk.TOGETHER, 2 * bulk.TOGETHER + 1])
+def test_no_row_is_lost_or_mixed_up_where_several_go_in_together(both: App, tmp_path: Path, rows: int) -> None:
+    told = [
+        (make_enterprise_number(1_000 + n), f"Firma {n}", f"ann{n}@firma{n}.example", f"Ann{n}") for n in range(rows)
+    ]
+    written = [row(ondernemingsnummer=a, bedrijf=b, email=c, voornaam=d) for a, b, c, d in told]
+    take_in(both, lists.write(tmp_path / "l.csv", written))
+    query = (
+        select(Company.enterprise_number, Company.name, Contact.address, Contact.first_name)
+        .join(Contact, Contact.company_id == Company.id)
+        .join(LegalBasis, LegalBasis.contact_id == Contact.id)
+        .order_by(Contact.id)
+    )
+    with both.database.reading() as session:
+        assert [tuple(found) for found in session.execute(query)] == told
+
+
+@given(st.text(max_size=40) | st.text("aé ï\u0301\u00a8ŭ\u1100\u1161", max_size=20))
+def test_accents_go_from_a_name_word_by_word_as_from_the_whole(name: str) -> None:
+    whole = "".join(mark for mark in unicodedata.normalize("NFKD", name) if not unicodedata.combining(mark))
+    assert " ".join(map(companies._bare, name.split(" "))) == whole
