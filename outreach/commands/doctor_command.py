@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from outreach.doctor.examining import Patient, domain_name, examine
 from outreach.doctor.findings import Finding, Verdict
 from outreach.doctor.names import Address, open_names
 from outreach.errors import Refusal
+from outreach.settings import DkimSettings
 
 WORDS = {Verdict.OK: "ok     ", Verdict.ADVICE: "advice ", Verdict.MISSING: "MISSING", Verdict.UNKNOWN: "UNKNOWN"}
 
@@ -25,9 +27,11 @@ WORDS = {Verdict.OK: "ok     ", Verdict.ADVICE: "advice ", Verdict.MISSING: "MIS
     "--address", "addresses", multiple=True, metavar="IP", help="Address by which mail leaves; may be repeated."
 )
 @click.option("--include", help="SPF name that your mail provider tells you to include, such as spf.provider.example.")
-@click.option("--selector", help="DKIM selector that signs your mail.")
+@click.option("--selector", help="DKIM selector that signs your mail; default: that of [dkim], if you sign here.")
 @click.option(
-    "--key", type=click.Path(path_type=Path, dir_okay=False), help="Private DKIM key (PEM), if you sign yourself."
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Private DKIM key (PEM), if you sign yourself; default: that of [dkim].",
 )
 @click.option(
     "--nameserver", metavar="HOST:PORT", help="Name server to ask, by IP address; default: this machine's own."
@@ -49,8 +53,9 @@ def command(
     Says what is missing, with the record to add; exit code 1 if anything is missing or couldn't be found out.
     """
     name, names = domain_name(domain), open_names(nameserver)
-    patient = Patient(name, [_address(one) for one in addresses], include, selector, None, _key(key))
+    told = Patient(name, [_address(one) for one in addresses], include, selector, None, _key(key))
     with door.open() as app:
+        patient = _with_our_signature(told, app.settings.dkim, app.project)
         findings = list(examine(patient, names, app.settings, app.links, app.now()))
     if as_json:
         print_json({"domain": name, "ok": all(one.is_well for one in findings), "findings": findings})
@@ -59,6 +64,14 @@ def command(
             _print(one)
     if not all(one.is_well for one in findings):
         raise click.exceptions.Exit(1)
+
+
+def _with_our_signature(patient: Patient, dkim: DkimSettings, project: Path) -> Patient:
+    """Add how we sign ourselves, where the operator doesn't say how somebody else does."""
+    if not dkim.domain or patient.selector or patient.key:
+        return patient
+    key = _read_key(project / dkim.key_file, f"dkim.key_file {project / dkim.key_file}")
+    return replace(patient, selector=dkim.selector, signing_domain=domain_name(dkim.domain), key=key)
 
 
 def _print(finding: Finding) -> None:
@@ -76,12 +89,14 @@ def _address(text: str) -> Address:
 
 
 def _key(file: Path | None) -> PrivateKey | None:
-    if file is None:
-        return None
+    return None if file is None else _read_key(file, f"--key {file}")
+
+
+def _read_key(file: Path, called: str) -> PrivateKey:
     try:
         found = load_pem_private_key(file.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:
-        raise Refusal(f"--key {file}: can't be read as a private key (PEM, without password): {error}") from error
+        raise Refusal(f"{called}: can't be read as a private key (PEM, without password): {error}") from error
     if not isinstance(found, PrivateKey):
-        raise Refusal(f"--key {file}: is neither an rsa nor an ed25519 key")
+        raise Refusal(f"{called}: is neither an rsa nor an ed25519 key")
     return found

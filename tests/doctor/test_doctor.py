@@ -29,6 +29,7 @@ from outreach.doctor.examining import domain_name
 from outreach.doctor.findings import Finding, Verdict
 from outreach.doctor.names import Names, Unanswered, open_names
 from outreach.doctor.spf import Outcome
+from outreach.emails import signing
 from outreach.errors import Refusal
 from outreach.settings import RelaySettings
 from outreach.web.site import create_site
@@ -152,6 +153,26 @@ def test_a_bare_domain_is_told_every_record_to_add_and_adding_them_mends_it(
     assert {after[matter]["verdict"] for matter in ("spf", "dkim", "ptr", "mx")} == {"ok"}
     assert after["dmarc"]["verdict"] == "advice"  # p=none is where one begins
     assert "site.url is http://" in after["one_click"]["text"] or after["one_click"]["verdict"] == "missing"
+
+
+def test_whoever_signs_here_needs_to_name_neither_selector_nor_key(
+    app: App, cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTREACH_DKIM__DOMAIN", DOMAIN)
+    monkeypatch.setenv("OUTREACH_DKIM__SELECTOR", "ours")
+    with name_server(Zone(GOOD + dkim_record(selector="ours"))) as place:
+        options = ("--address", ADDRESS, "--nameserver", place)
+        keyless = cli("doctor", f"nieuws.{DOMAIN}", *options)
+        signing.make_key(app.project / ".state" / "dkim.pem")
+        other = cli("doctor", f"nieuws.{DOMAIN}", *options)
+        plain = serialization.NoEncryption()
+        pem = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        (app.project / ".state" / "dkim.pem").write_bytes(pem)
+        ours = cli("doctor", f"nieuws.{DOMAIN}", *options)
+    assert "dkim.key_file" in keyless.err
+    # Of the domain that signs, above that of From.
+    assert f"MISSING dkim: ours._domainkey.{DOMAIN}: holds another key than ours" in other.out
+    assert f"ok      dkim: ours._domainkey.{DOMAIN}" in ours.out
 
 
 def test_a_name_that_does_not_exist_and_a_server_that_can_not_say_are_told_apart(
