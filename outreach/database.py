@@ -41,7 +41,7 @@ PRAGMAS = (
     "mmap_size=2147418112",
 )
 # For a process that only sends: its memory must not grow with the audience, and what it looks up lies close together.
-LEAN_PRAGMAS = ("temp_store=FILE", "cache_size=-16384", "mmap_size=0")
+LEAN_PRAGMAS = ("temp_store=FILE", "cache_size=-8192", "mmap_size=0")
 # A host that dies or is cut off says goodbye to nobody. Its transaction, with the rows that it locked, must not outlive
 # it by more than IDLE + COUNT × INTERVAL = 25 seconds, and it mustn't wait for longer itself for a server that is gone.
 _IDLE, _INTERVAL, _COUNT = 10, 5, 3

@@ -29,4 +29,4 @@ def test_the_sender_keeps_no_large_cache_and_sorts_on_disk(project: Path) -> Non
             for name in ("temp_store", "cache_size", "mmap_size", "synchronous")
         }
     app.close()
-    assert found == {"temp_store": 1, "cache_size": -16384, "mmap_size": 0, "synchronous": 2}
+    assert found == {"temp_store": 1, "cache_size": -8192, "mmap_size": 0, "synchronous": 2}

@@ -212,6 +212,8 @@ def _insert_audience(
         literal(0),
         literal(now, Delivery.status_at.type),
     )
+    # In the order of three of its indexes: each page of them is written once, and none is looked for by chance.
+    chosen = chosen.order_by(rows.c.contact_id)
     cell = "campaign_id contact_id company_id province_nis section_2025 provider"
     names = f"{cell} address_hash status reason attempts status_at".split()
     session.connection().execute(insert(Delivery).from_select(names, chosen, include_defaults=False))
