@@ -90,7 +90,7 @@ _PLAIN = "{% if greeting == 'Niemand' %}.{% endif %}"  # computes with a persona
 
 
 def make(
-    folder: Path, recipients: int, *, port: int, connections: int = 8, plain: bool = False, dkim: bool = False
+    folder: Path, recipients: int, *, port: int, connections: int = 16, plain: bool = False, dkim: bool = False
 ) -> None:
     """Make the project; `plain` takes a template that can't be rendered ahead, `dkim` signs with RSA-2048."""
     folder.mkdir()

@@ -1,7 +1,7 @@
 """How fast does a campaign go out, beside Postfix's own load generator into the same sink?
 
 N (50,000) recipients get the monthly newsletter, by `outreach worker --until-idle` in a process of its own: the
-audience is frozen and cut into cohorts, each mail composed, rechecked, paced, sent over 8 connections to `smtp-sink`,
+audience is frozen and cut into cohorts, each mail composed, rechecked, paced, sent over 16 connections to `smtp-sink`,
 and recorded durably (SQLite synchronous=FULL, PostgreSQL fsync). `smtp-source -d -s 8` sends as many messages of the
 same size. They take turns, RUNS (5) each; medians and the median of the turns' ratios. Everything has two cores.
 

@@ -372,6 +372,9 @@ def wrap(value: str, width: int = 72, indent: int = 0) -> str:
     margin = " " * min(indent, 20)
     lines = []
     for line in str(value).split("\n"):
+        if line and len(margin) + len(line) <= width and line.isprintable() and line[-1] != " ":
+            lines.append(margin + line)  # fits as it is, as most names and greetings do
+            continue
         hang = " " * (2 if line.startswith(("- ", "> ")) else 3 if re.match(r"\d+\. ", line) else 0)
         lines += textwrap.wrap(
             line,

@@ -11,6 +11,7 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parseaddr
 
+import idna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from outreach.emails.assembly import (
     Headers,
     Mailbox,
     ascii_address,
+    ascii_domain,
     assemble,
     assemble_plain,
     message_id,
@@ -193,6 +195,20 @@ def test_international_domains_are_written_as_a_labels(headers):
     message = assemble_plain(replace(headers, recipient=Mailbox("ann@café.example", "Ann Café")), "s", "t")
     assert b"<ann@xn--caf-dma.example>" in message
     assert parsed(message)["To"].addresses[0].display_name == "Ann Café"
+
+
+LABEL = st.text("abcXYZ019-", min_size=1, max_size=65)
+
+
+@given(st.one_of(st.lists(LABEL, min_size=1, max_size=5).map(".".join), st.text("aB1-._ é\n", max_size=12)))
+def test_a_plain_domain_is_judged_and_written_as_the_library_does(domain):
+    try:
+        expected = idna.encode(domain.strip().rstrip("."), uts46=True).decode().lower()
+    except (idna.IDNAError, UnicodeError):
+        with pytest.raises(Refusal):
+            ascii_domain(domain)
+    else:
+        assert ascii_domain(domain) == expected
 
 
 @pytest.mark.parametrize(

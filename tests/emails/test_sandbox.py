@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outreach.emails import templates
 from outreach.emails.rendering import Renderer, RenderError
+from outreach.emails.sandbox import wrap
 
 ATTACKS = [
     "{{ ''.__class__ }}",
@@ -164,3 +168,24 @@ def test_a_template_that_python_can_not_take_is_refused_or_rendered(small, model
     templates.faults(source)
     with contextlib.suppress(RenderError):
         Renderer(source).render(model, ann)
+
+
+@given(st.text("ab - .\t\n\xa0é\x0b12>", max_size=90), st.integers(30, 80), st.integers(0, 6))
+def test_lines_that_fit_are_left_as_the_library_would_leave_them(text, width, indent):
+    margin = " " * indent
+    expected = [
+        "\n".join(
+            textwrap.wrap(
+                line,
+                width,
+                initial_indent=margin,
+                subsequent_indent=margin,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+        for line in text.split("\n")
+    ]
+    found = wrap(text, width, indent)
+    if all(len(margin) + len(line) <= width for line in text.split("\n")):
+        assert found.split("\n") == expected
