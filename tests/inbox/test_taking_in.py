@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import ssl
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -146,13 +147,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def dovecot(tmp_path: Path, authority: Authority, dovecot_installed: None) -> Iterator[Dovecot]:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)  # Dovecot reads the mailbox as its owner
-    box = make_maildir(tmp_path / "mailbox")
+def dovecot(authority: Authority, dovecot_installed: None) -> Iterator[Dovecot]:
     files = {"chain": authority.chain, "key": authority.key, "ca_file": authority.ca_file}
-    with running_dovecot({"terug": box}, **files) as dovecot:
-        yield dovecot
+    with tempfile.TemporaryDirectory(prefix="outreach-mailbox-") as folder:
+        Path(folder).chmod(0o755)  # Dovecot reads the mailbox as its owner, who may not look into pytest's folders
+        with running_dovecot({"terug": make_maildir(Path(folder) / "mailbox")}, **files) as dovecot:
+            yield dovecot
 
 
 def put(dovecot: Dovecot, *numbers: int) -> None:
