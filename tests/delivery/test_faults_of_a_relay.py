@@ -332,7 +332,7 @@ def test_a_relay_that_is_away_for_ten_minutes_in_mid_send_costs_time_and_nothing
     down = threading.Event()
 
     def script(step: str, talk: Talk) -> Act | None:
-        if step == "rcpt" and len(relay.taken) == 5:
+        if step == "rcpt" and len(relay.taken) >= 5:
             down.set()
         return Act(b"", "reset") if down.is_set() else None
 
@@ -340,6 +340,8 @@ def test_a_relay_that_is_away_for_ten_minutes_in_mid_send_costs_time_and_nothing
         port, gone_at, tries = relay.port, clock.at, 0
         summary = send(app, port, connections=2)
         assert summary.trouble
+        taken = len(relay.taken)
+        assert 5 <= taken < 12
         assert_nothing_lost_and_nothing_twice(app, relay)
         while clock.at < gone_at + timedelta(minutes=10):
             with app.database.reading() as session:
@@ -353,7 +355,7 @@ def test_a_relay_that_is_away_for_ten_minutes_in_mid_send_costs_time_and_nothing
             send(app, port, connections=2)
             assert_nothing_lost_and_nothing_twice(app, relay)
         assert tries <= 12, "a relay that is away is asked again and again"
-        assert len(relay.taken) == 5
+        assert len(relay.taken) == taken
         relay.script = lambda step, talk: None
         for _ in range(4):
             clock.move(minutes=15)

@@ -188,4 +188,4 @@ def test_lines_that_fit_are_left_as_the_library_would_leave_them(text, width, in
     ]
     found = wrap(text, width, indent)
     if all(len(margin) + len(line) <= width for line in text.split("\n")):
-        assert found.split("\n") == expected
+        assert found == "\n".join(expected)
