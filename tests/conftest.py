@@ -5,10 +5,13 @@ Ann may be mailed, Bob unsubscribed, Cleo is suppressed, Dan never confirmed: a 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -206,6 +209,19 @@ def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
 def _as_wide_as_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests that run in parallel inherit a COLUMNS of the runner's; tables would be cut to it."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    """A command that logs writes to the standard error of its own test, which is closed at the end of it."""
+    root, ours = logging.getLogger(), logging.getLogger("outreach")
+    levels, hooks = (root.level, ours.level), (sys.excepthook, threading.excepthook)
+    yield
+    root.handlers[:] = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)
 
 
 @dataclass(frozen=True)

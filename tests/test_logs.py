@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,16 +28,9 @@ from outreach.settings import LogSettings
 
 
 @pytest.fixture
-def written(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
-    """What goes to standard error; loggers are afterwards as they were."""
-    root, ours = logging.getLogger(), logging.getLogger("outreach")
-    before = root.handlers[:], root.level, ours.level, sys.excepthook, threading.excepthook
-    yield lambda: capsys.readouterr().err
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    ours.setLevel(before[2])
-    sys.excepthook, threading.excepthook = before[3], before[4]
-    logging.captureWarnings(False)
+def written(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What goes to standard error."""
+    return lambda: capsys.readouterr().err
 
 
 ADDRESSES = [
