@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where the environment forbids it, each of the many processes that tests and demo start would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint setup bench-import bench-register bench-segment bench-public bench-matching bench-send bench-memory bench-inbox measure-inbox bench-kill bench-workers measure-bots pictures translations lock clean
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -21,11 +22,16 @@ from typing import NoReturn
 import namespaces
 import postoffice
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
+from outreach import users
 from outreach.app import App, open_app
+from outreach.database import open_database, upgrade
 
 ROOT = Path(__file__).parent.parent
+SANDBOX = ["--no-sandbox"]  # tests run as root, whom Chromium gives none
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 # The first example loads tables, and the machine may be busy: time says nothing about a property.
@@ -77,10 +83,31 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file in which the migrations made the tables: once, since that takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("tables")
+    _make_tables("sqlite:///outreach.db", folder)
+    return folder / "outreach.db"
+
+
+def _make_tables(url: str, folder: Path) -> None:
+    database = open_database(url, folder)
+    upgrade(database)
+    database.close()
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project folder with the templates and segments that the project ships."""
+def new_project(tmp_path: Path) -> Path:
+    """A project folder with the templates and segments that the project ships, and no database yet."""
     return make_project(tmp_path / "project")
+
+
+@pytest.fixture
+def project(new_project: Path, tables: Path) -> Path:
+    """A new project folder whose database has its tables."""
+    shutil.copy(tables, new_project / "outreach.db")
+    return new_project
 
 
 @pytest.fixture
@@ -89,6 +116,13 @@ def app(project: Path, clock: Clock) -> Iterator[App]:
     app = open_app(project, clock=clock)
     yield app
     app.close()
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords kept by argon2id with a thousandth of the work, for tests that log in to do something else."""
+    users._nobody.cache_clear()
+    monkeypatch.setattr(users, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 def lacking(part: str) -> NoReturn:
@@ -113,7 +147,10 @@ def postgres_binaries() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """A PostgreSQL server of our own on a socket, with its durable settings; the URL lacks the database."""
+    """A PostgreSQL server of our own on a socket; the URL lacks the database.
+
+    It waits for no disk, as nothing cuts its power; a test that does makes a cluster of its own (`clusters`).
+    """
     binaries = _postgres_binaries()
     if binaries is None:
         lacking("PostgreSQL (Debian: postgresql)")
@@ -124,24 +161,45 @@ def postgres_server() -> Iterator[str]:
     data = folder / "data"
     run = lambda *arguments: subprocess.run([*user, *map(str, arguments)], check=True, capture_output=True, cwd="/")  # noqa: E731
     run(binaries / "initdb", "-D", data, "-U", "outreach", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
-    options = f"-k {folder} -c listen_addresses='' -c max_connections=100"
+    options = f"-k {folder} -c listen_addresses='' -c max_connections=100 -c fsync=off -c full_page_writes=off"
     run(binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
     yield f"postgresql://outreach@/{{database}}?host={folder}"
     run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """The URL of a new, empty PostgreSQL database."""
-    import secrets
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a PostgreSQL database in which the migrations made the tables."""
+    name = "tables"
+    _ask(postgres_server, f"CREATE DATABASE {name}")
+    _make_tables(postgres_server.format(database=name), tmp_path_factory.mktemp("postgres"))
+    return name
 
+
+def _ask(server: str, statement: str) -> None:
     import psycopg
 
+    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_tables: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database that has its tables."""
     name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_server.format(database="postgres"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return postgres_server.format(database=name)
+    _ask(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_tables}")
+    yield postgres_server.format(database=name)
+    _ask(postgres_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def new_postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a new, empty PostgreSQL database."""
+    name = f"test_{secrets.token_hex(6)}"
+    _ask(postgres_server, f"CREATE DATABASE {name}")
+    yield postgres_server.format(database=name)
+    _ask(postgres_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -161,6 +219,13 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     lacking("Chromium (Debian: chromium)")
+
+
+@pytest.fixture(scope="module")
+def running_chromium(chromium: str) -> Iterator[Browser]:
+    """A Chromium that the tests of a file share, each with pages or a context of its own."""
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=SANDBOX) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

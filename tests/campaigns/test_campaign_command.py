@@ -36,7 +36,7 @@ LATER = "2031-03-04 10:00"
 
 
 @pytest.fixture
-def filled(project: Path) -> Path:
+def filled(project: Path, quick_passwords: None) -> Path:
     """A project with a catalogue, the cast, and the file of a campaign."""
     app = open_app(project)
     with app.database.writing() as session:

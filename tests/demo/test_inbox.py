@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import Request, sync_playwright
+from playwright.sync_api import Browser, Request
 
 from outreach.belgium.calendar import BRUSSELS
 from outreach.demo.inbox import PAGE, Mailbox, free_port, running_inbox
@@ -144,7 +144,7 @@ def test_the_pages_name_no_address_elsewhere_and_their_policy_allows_none(inbox:
 
 
 @pytest.mark.chromium
-def test_a_mail_runs_no_script_and_loads_nothing_from_elsewhere(inbox: Inbox, chromium: str) -> None:
+def test_a_mail_runs_no_script_and_loads_nothing_from_elsewhere(inbox: Inbox, running_chromium: Browser) -> None:
     remote = '<img src="http://tracker.example/pixel.png"><link rel="stylesheet" href="http://tracker.example/a.css">'
     broken = f'<img src="x" onerror="{EVIL[8:-9]}">'
     html = f"<title>mail</title>{EVIL}{remote}{broken}<h1 style='color:red'>Dag</h1>"
@@ -155,9 +155,7 @@ def test_a_mail_runs_no_script_and_loads_nothing_from_elsewhere(inbox: Inbox, ch
         if request.failure is None or "csp" not in request.failure.lower():
             asked.append(request.url)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
+    with running_chromium.new_page() as page:
         page.on("requestfinished", note)
         page.goto(inbox.pages + "/mail/1/html")
         assert page.title() == "mail"
@@ -166,20 +164,19 @@ def test_a_mail_runs_no_script_and_loads_nothing_from_elsewhere(inbox: Inbox, ch
         assert page.title() == "Werk dat past"
         frame = page.frames[1]
         assert frame.locator("h1").inner_text() == "Dag"
-        browser.close()
     assert asked
     assert all(address.startswith(inbox.pages) for address in asked)
 
 
 @pytest.mark.chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_fit_a_phone_with_values_under_their_labels(inbox: Inbox, chromium: str, scheme: str) -> None:
+def test_the_pages_fit_a_phone_with_values_under_their_labels(
+    inbox: Inbox, running_chromium: Browser, scheme: str
+) -> None:
     message = mail("Eenwoorddatveeltelangisvooreentelefoonenmoetbrekenoppapier")
     message["X-Een-Kopregel-Met-Een-Naam-Die-Geen-Einde-Kent"] = "w" * 70
     inbox.send(message, "iemand.met.een.lange.naam@een-bedrijf-met-een-lange-naam.example")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)  # type: ignore[arg-type]
+    with running_chromium.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme) as page:  # type: ignore[arg-type]
         for path in ("/", "/mail/1"):
             page.goto(inbox.pages + path)
             assert page.evaluate("document.documentElement.scrollWidth") == 360
@@ -187,4 +184,3 @@ def test_the_pages_fit_a_phone_with_values_under_their_labels(inbox: Inbox, chro
         frame = page.locator("iframe").bounding_box()
         assert frame is not None
         assert (frame["x"], frame["width"]) == (0, 360)
-        browser.close()

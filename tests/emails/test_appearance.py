@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from outreach.emails import templates
 from outreach.emails.rendering import render
@@ -43,21 +43,15 @@ LOOK = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 @pytest.mark.parametrize("name", ["invitation", "letter", "monthly", "spotlight", "story"])
 @pytest.mark.parametrize("width", [360, 640])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_mail_can_be_read_and_touched_by_everybody(browser: Browser, folder, model, ann, name, width, scheme):
+def test_a_mail_can_be_read_and_touched_by_everybody(
+    running_chromium: Browser, folder, model, ann, name, width, scheme
+):
     long = replace(model.blocks[0].spotlights[0], service="Elektromontageonderaannemingswerkzaamheden op maat")
     model = replace(model, blocks=(*model.blocks, replace(model.blocks[0], spotlights=(long,))))
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = running_chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.route("https://**", lambda route: route.abort())
     page.set_content(render(templates.load(folder, name), model, ann).html)
     seen = page.evaluate(LOOK)

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from outreach.emails import markup, templates
 from outreach.emails.assembly import Attachment, Headers, assemble
@@ -171,14 +171,6 @@ def test_outlooks_word_engine_gets_tables_and_no_background_pictures(name: str) 
             assert "<th" in html[opened.end() : opened.end() + 300]
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str):
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 def opened(browser: Browser, html: str, width: int, scheme: str, *, pictures: bool = True) -> Page:
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
     page.route("**/*", lambda route: INVENTED.answer(route, pictures))
@@ -190,10 +182,10 @@ def opened(browser: Browser, html: str, width: int, scheme: str, *, pictures: bo
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_nothing_in_a_mail(browser: Browser, name: str, scheme: str, width: int) -> None:
+def test_axe_finds_nothing_in_a_mail(running_chromium: Browser, name: str, scheme: str, width: int) -> None:
     # The machine's time is dear: the odd mails where they are most likely to break.
     for case in CASES if (width, scheme) in ((320, "light"), (640, "dark")) else (usual,):
-        page = opened(browser, made(name, case).html, width, scheme)
+        page = opened(running_chromium, made(name, case).html, width, scheme)
         found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response
         scrolled = page.evaluate("document.documentElement.scrollWidth")
         page.close()
@@ -243,8 +235,8 @@ FORCED = """(partial) => {
 @pytest.mark.chromium
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("partial", [False, True])
-def test_a_mail_turned_dark_by_force_can_be_read(browser: Browser, name: str, partial: bool) -> None:
-    page = opened(browser, made(name).html, 640, "light")
+def test_a_mail_turned_dark_by_force_can_be_read(running_chromium: Browser, name: str, partial: bool) -> None:
+    page = opened(running_chromium, made(name).html, 640, "light")
     pale = page.evaluate(FORCED, partial)
     page.close()
     assert pale == []
@@ -252,8 +244,8 @@ def test_a_mail_turned_dark_by_force_can_be_read(browser: Browser, name: str, pa
 
 @pytest.mark.chromium
 @pytest.mark.parametrize("name", NAMES)
-def test_the_words_are_large_enough_and_what_is_touched_too(browser: Browser, name: str) -> None:
-    page = opened(browser, made(name).html, 360, "light")
+def test_the_words_are_large_enough_and_what_is_touched_too(running_chromium: Browser, name: str) -> None:
+    page = opened(running_chromium, made(name).html, 360, "light")
     small = page.evaluate(
         """() => [...document.querySelectorAll("body *")]
           .filter((e) => e.checkVisibility())

@@ -20,7 +20,7 @@ PASSWORD = "een heel lang wachtwoord"
 
 
 @pytest.fixture
-def site(office: Office) -> Iterator[TestClient]:
+def site(office: Office, quick_passwords: None) -> Iterator[TestClient]:
     with office.app.database.writing() as session:
         for name, role in (("ann", Role.TEAM), ("dan", Role.ANALYST)):
             address = f"{name}@federatie.example"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email import message_from_bytes, policy
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from outreach.app import App
@@ -53,11 +53,12 @@ def notice(app: App) -> str:
 @pytest.mark.chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_no_number_or_address_of_a_notice_is_broken(app: App, chromium: str, width: int, scheme: str) -> None:
+def test_no_number_or_address_of_a_notice_is_broken(
+    app: App, running_chromium: Browser, width: int, scheme: str
+) -> None:
     html = notice(app)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    screen = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    with running_chromium.new_page(**screen) as page:  # type: ignore[arg-type]
         page.set_content(html)
         assert page.evaluate("document.documentElement.scrollWidth") == width
         for text in (NUMBER, EMAIL, PHONE):
@@ -66,4 +67,3 @@ def test_no_number_or_address_of_a_notice_is_broken(app: App, chromium: str, wid
         assert label is not None
         assert value is not None
         assert (value["y"] > label["y"]) == (width == 360)
-        browser.close()

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import Ran
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from relays import free_port
 from sqlalchemy import func, select
 from subscriptions.conftest import HIDDEN, Story, hidden
@@ -449,16 +449,12 @@ def test_the_team_sees_the_evidence_and_where_each_choice_came_from(story: Story
 
 @pytest.mark.chromium
 @pytest.mark.parametrize("path", ["/nieuwsbrief", "/voorkeuren", "/nieuwsbrief/ingebed"])
-def test_no_person_sees_the_field_that_catches_robots(app: App, chromium: str, path: str) -> None:
+def test_no_person_sees_the_field_that_catches_robots(app: App, running_chromium: Browser, path: str) -> None:
     server = uvicorn.Server(uvicorn.Config(create_site(app), port=(port := free_port()), log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        with (
-            sync_playwright() as playwright,
-            playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
-        ):
-            page = browser.new_page(viewport={"width": 360, "height": 700})
+        with running_chromium.new_page(viewport={"width": 360, "height": 700}) as page:
             page.goto(f"http://127.0.0.1:{port}{path}")
             box = page.locator("#website").bounding_box()
             assert box is not None

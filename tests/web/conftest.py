@@ -160,7 +160,7 @@ def browser(app: App, world: World) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def people(app: App) -> None:
+def people(app: App, quick_passwords: None) -> None:
     """Ann and Bob are of the team, Dan is an analyst."""
     with app.database.writing() as session:
         for name, role in (("ann", Role.TEAM), ("bob", Role.TEAM), ("dan", Role.ANALYST)):

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
 from outreach import intake
@@ -96,13 +96,13 @@ EXAMINE = """() => {
 
 
 @pytest.fixture(params=[(320, "light"), (1280, "light"), (320, "dark"), (1280, "dark")], ids=str)
-def tab(request: pytest.FixtureRequest, chromium: str, site: str, world: World, people: None) -> Iterator[Page]:
+def tab(
+    request: pytest.FixtureRequest, running_chromium: Browser, site: str, world: World, people: None
+) -> Iterator[Page]:
     width, scheme = request.param
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(base_url=site, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    screen = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    with running_chromium.new_context(base_url=site, **screen) as context:
         yield context.new_page()
-        browser.close()
 
 
 def faults_of(tab: Page, path: str) -> list[Any]:

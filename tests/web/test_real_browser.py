@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from outreach.app import App
@@ -18,15 +18,13 @@ AGENT = (
 
 @pytest.mark.parametrize("agent", [AGENT, None])
 def test_a_click_in_a_real_browser_is_a_persons_unless_it_says_it_has_no_window(
-    app: App, site: str, world: World, chromium: str, agent: str | None
+    app: App, site: str, world: World, running_chromium: Browser, agent: str | None
 ) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(user_agent=agent, locale="nl-BE").new_page()
+    with running_chromium.new_context(user_agent=agent, locale="nl-BE") as browser:
+        page = browser.new_page()
         page.goto(site)
         page.evaluate("code => { location.href = '/l/' + code }", CODES[0])
         page.wait_for_url("**/diensten/groenonderhoud?c=*")
-        browser.close()
     with app.database.reading() as session:
         (hit,) = session.scalars(select(Hit)).all()
     assert hit.signs == ""
