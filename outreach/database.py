@@ -8,18 +8,16 @@ A writing transaction starts with BEGIN IMMEDIATE, since a read that turns into 
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -198,25 +196,34 @@ def _open_sqlite(path: str, folder: Path, busy_seconds: float, lean: bool) -> En
     return engine
 
 
-def _migrations(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    return config
+MIGRATIONS = Path(__file__).parent / "migrations"
+_STEP = re.compile(r"^(revision|down_revision) = (?:[\"'](\w+)[\"']|None)$", re.M)
+
+
+@cache
+def _steps() -> dict[str, str]:
+    """Return each revision that this version of the code knows, with the one before it ("" for the first).
+
+    Read from the files' own words: Alembic would run them all, and every command comes by here.
+    """
+    found = (dict(_STEP.findall(file.read_text())) for file in (MIGRATIONS / "versions").glob("*.py"))
+    return {step["revision"]: step["down_revision"] for step in found}
 
 
 def latest_revision() -> str:
     """Return the revision that this version of the code expects."""
-    revision = ScriptDirectory.from_config(_migrations()).get_current_head()
-    assert revision is not None
-    return revision
+    (latest,) = _steps().keys() - _steps().values()
+    return latest
 
 
 def current_revision(database: Database) -> str | None:
     """Return the revision of the database, None for an empty one; Refusal if it cannot be reached."""
     try:
         with database.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return None if revision is None else str(revision)
     except OperationalError as error:
         place = database.engine.url.render_as_string(hide_password=True)
         raise Refusal(f"the database {place} cannot be opened: {error.orig}") from error
@@ -224,8 +231,7 @@ def current_revision(database: Database) -> str | None:
 
 def refuse_unknown(revision: str) -> None:
     """Refuse a revision that only a newer version of the code can know."""
-    known = {script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()}
-    if revision not in known:
+    if revision not in _steps():
         raise Refusal(f"the database is at revision {revision}, newer than this version of outreach: upgrade outreach")
 
 
@@ -245,5 +251,15 @@ def _migrate(database: Database) -> bool:
     with engine.begin() as connection:
         if not database.is_sqlite:  # two hosts that start at once: the second finds it done
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
-        command.upgrade(_migrations(connection), "head")
+        _run_migrations(connection)
     return True
+
+
+def _run_migrations(connection: Connection) -> None:
+    from alembic import command  # with what it needs a tenth of a second, and there is hardly ever something to do
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

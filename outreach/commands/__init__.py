@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -51,13 +54,26 @@ class Nouns(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in NOUNS:
             return None
-        module = importlib.import_module(f"outreach.commands.{MODULES.get(name, f'{name}_command')}")
+        with _collecting_no_garbage():
+            module = importlib.import_module(f"outreach.commands.{MODULES.get(name, f'{name}_command')}")
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(NOUNS.items()))
+
+
+@contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """Load modules without a search for garbage: they make none, and it takes a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
