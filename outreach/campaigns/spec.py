@@ -15,9 +15,10 @@ from outreach.belgium.calendar import BRUSSELS, next_office_time, parse_local_ti
 from outreach.belgium.windows import Window, parse_window
 from outreach.catalogue.categories import CATEGORIES
 from outreach.catalogue.matching import Fallback
-from outreach.documents import read_yaml, validate
+from outreach.documents import Section, read_yaml, validate
 from outreach.errors import Refusal
-from outreach.settings import Line, Section, SendingSettings, checked_window
+from outreach.settings import SendingSettings
+from outreach.values import Line, checked_window
 
 MAX_SPOTLIGHTS = 12
 MAX_PICTURES = 6
