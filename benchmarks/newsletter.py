@@ -18,7 +18,6 @@ from outreach.app import App, open_app
 from outreach.belgium.calendar import BRUSSELS
 from outreach.belgium.numbers import make_enterprise_number
 from outreach.campaigns import life, reviewing
-from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec
 from outreach.emails import signing
 from outreach.links import hash_address
@@ -191,7 +190,7 @@ def _schedule(app: App, at: datetime) -> None:
             ],
         }
     )  # fmt: skip
-    sources, author, colleague = Sources(app.project, app.settings, app.links), "ann@federatie.example", "b@b.example"
+    sources, author, colleague = app.sources, "ann@federatie.example", "b@b.example"
     with app.database.writing() as session:
         campaign = life.create(session, spec, sending=app.settings.sending, by=author, now=at)
         reviewing.submit(session, campaign, sources=sources, by=author, now=at)

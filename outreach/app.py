@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from outreach import database as databases
 from outreach import holding, place
+from outreach.campaigns.sources import Sources
 from outreach.database import Database, open_database
 from outreach.delivery.outcomes import Outcomes
 from outreach.errors import Refusal
@@ -54,12 +55,16 @@ class App:
         return bytes.fromhex(self.keys.suppression)
 
     @property
+    def sources(self) -> Sources:
+        return Sources(self.project, self.settings, self.links)
+
+    @property
     def templates(self) -> Path:
-        return self.project / "templates" / "emails"
+        return self.sources.templates
 
     @property
     def segments(self) -> Path:
-        return self.project / "segments"
+        return self.sources.segments
 
     def now(self) -> datetime:
         return self.clock()

@@ -19,7 +19,6 @@ from outreach.app import App
 from outreach.audience.suppressing import suppress
 from outreach.belgium.numbers import make_enterprise_number
 from outreach.campaigns import life, reviewing, starting
-from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec
 from outreach.links import hash_address as hash_address
 from outreach.models import (
@@ -54,10 +53,6 @@ class Cast:
     bob: Contact
     cleo: Contact
     dan: Contact
-
-
-def sources_of(app: App) -> Sources:
-    return Sources(app.project, app.settings, app.links)
 
 
 def add_company(
@@ -254,8 +249,8 @@ def draft(app: App, session: Session, **changes: Any) -> Campaign:
 def approved(app: App, session: Session, **changes: Any) -> Campaign:
     """Make a campaign that AUTHOR submitted and COLLEAGUE approved."""
     campaign = draft(app, session, **changes)
-    reviewing.submit(session, campaign, sources=sources_of(app), by=AUTHOR, now=app.now())
-    reviewing.approve(session, campaign, sources=sources_of(app), by=COLLEAGUE, now=app.now())
+    reviewing.submit(session, campaign, sources=app.sources, by=AUTHOR, now=app.now())
+    reviewing.approve(session, campaign, sources=app.sources, by=COLLEAGUE, now=app.now())
     return campaign
 
 

@@ -1,4 +1,4 @@
-"""What `outreach campaign` prints."""
+"""What the commands of `outreach campaign` share: what they take and print."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from outreach.campaigns.life import shown_time
 from outreach.campaigns.progress import CampaignProgress
 from outreach.commands.door import print_json, print_table
 from outreach.models import Campaign
+
+name_argument = click.argument("name")
 
 
 def summary(campaign: Campaign) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def session(app: App) -> Iterator[Session]:
 
 
 def examine(app: App, session: Session, **changes: object) -> Checked:
-    return checking.examine(session, world.spec(**changes), sources=world.sources_of(app), now=app.now())
+    return checking.examine(session, world.spec(**changes), sources=app.sources, now=app.now())
 
 
 def said(checked: Checked) -> str:
@@ -55,7 +55,7 @@ def test_every_reason_is_given_at_once(app: App, session: Session) -> None:
 def test_submitting_is_refused_with_all_of_them(app: App, session: Session) -> None:
     campaign = world.draft(app, session, template="nosuch", send_at="2020-01-01 10:00")
     with pytest.raises(CheckFailed) as failed:
-        reviewing.submit(session, campaign, sources=world.sources_of(app), by="x", now=app.now())
+        reviewing.submit(session, campaign, sources=app.sources, by="x", now=app.now())
     assert len(failed.value.reasons) == 2
     assert campaign.status is CampaignStatus.DRAFT
 

@@ -52,7 +52,7 @@ def said(checked: checking.Checked) -> str:
 
 def examine(app: App, session: Session, **changes: Any) -> checking.Checked:
     world.add_segment(app.project)
-    return checking.examine(session, world.spec(**changes), sources=world.sources_of(app), now=app.now())
+    return checking.examine(session, world.spec(**changes), sources=app.sources, now=app.now())
 
 
 def test_an_invitation_carries_one_calendar_entry_beside_both_parts(app: App) -> None:
@@ -103,7 +103,7 @@ def test_registering_by_mail_goes_to_the_address_with_the_subject_filled_in(app:
         fill(app, session)
         event = {**EVENT, "register_at": "bezoek@vlechterij.example"}
         campaign = world.draft(app, session, **{**INVITATION, "event": event})
-        shown = previewing.preview(session, campaign, sources=world.sources_of(app), now=app.now()).rendered
+        shown = previewing.preview(session, campaign, sources=app.sources, now=app.now()).rendered
     assert 'href="mailto:bezoek@vlechterij.example?subject=Inschrijving%3A%20Werk%20dat%20past"' in shown.html
     assert "Schrijf u in per e-mail:\nbezoek@vlechterij.example\n" in shown.text
 
@@ -112,7 +112,7 @@ def test_both_parts_say_when_where_and_with_whom(app: App) -> None:
     with app.database.writing() as session:
         fill(app, session)
         campaign = world.draft(app, session, **INVITATION)
-        shown = previewing.preview(session, campaign, sources=world.sources_of(app), now=app.now()).rendered
+        shown = previewing.preview(session, campaign, sources=app.sources, now=app.now()).rendered
     for fact in (
         *("donderdag 14 januari 2027", "van 13.30 tot 16.00 uur", EVENT["place"], EVENT["address"], EVENT["host"]),
         *("tot en met donderdag 7 januari 2027", "14 uur: rondleiding"),
@@ -184,7 +184,7 @@ def test_a_story_shows_its_pictures_with_their_words(app: App) -> None:
     with app.database.writing() as session:
         fill(app, session)
         campaign = world.draft(app, session, **story)
-        shown = previewing.preview(session, campaign, sources=world.sources_of(app), now=app.now())
+        shown = previewing.preview(session, campaign, sources=app.sources, now=app.now())
         missing = examine(app, session, **{**story, "pictures": [{**pictures[0], "file": "pictures/weg.png"}]})
     assert [picture.suffix for picture in shown.pictures] == [".png"]
     assert 'alt="De ploeg aan tafel"' in shown.rendered.html
@@ -204,7 +204,7 @@ def test_two_services_of_one_name_are_told_apart(app: App) -> None:
         session.flush()
         services = ["groen-0", "groen-1", "dienst-3-1"]
         campaign = world.draft(app, session, spotlights=[{"block": "a", "services": services}])
-        shown = previewing.preview(session, campaign, sources=world.sources_of(app), now=app.now()).rendered
+        shown = previewing.preview(session, campaign, sources=app.sources, now=app.now()).rendered
     for part in (shown.html, shown.text):
         assert "Meer over Groenonderhoud bij Maatwerk 1 vzw" in part
         assert "Meer over Groenonderhoud bij Maatwerk 2 vzw" in part

@@ -29,11 +29,11 @@ def session(app: App) -> Session:
 
 
 def submit(app: App, session: Session, campaign: Campaign, by: str = world.AUTHOR) -> None:
-    reviewing.submit(session, campaign, sources=world.sources_of(app), by=by, now=app.now())
+    reviewing.submit(session, campaign, sources=app.sources, by=by, now=app.now())
 
 
 def approve(app: App, session: Session, campaign: Campaign, by: str = world.COLLEAGUE) -> Approval:
-    return reviewing.approve(session, campaign, sources=world.sources_of(app), by=by, now=app.now())
+    return reviewing.approve(session, campaign, sources=app.sources, by=by, now=app.now())
 
 
 def edit(app: App, session: Session, campaign: Campaign, **changes: object) -> None:
@@ -64,7 +64,7 @@ def test_who_submitted_a_campaign_does_not_approve_it(app: App, session: Session
 def test_a_team_of_one_may_approve_its_own(app: App, session: Session) -> None:
     campaign = world.draft(app, session)
     submit(app, session, campaign)
-    sources = world.sources_of(app)
+    sources = app.sources
     alone = app.settings.model_copy(update={"sending": SendingSettings(approve_own=True)})
     sources = type(sources)(sources.project, alone, sources.links)
     reviewing.approve(session, campaign, sources=sources, by=world.AUTHOR, now=app.now())
@@ -89,7 +89,7 @@ def test_approval_freezes_all_it_takes_to_make_the_mails(app: App, session: Sess
 def test_what_changed_since_submission_is_not_approved(app: App, session: Session, part: str) -> None:
     campaign = world.draft(app, session)
     submit(app, session, campaign)
-    sources = world.sources_of(app)
+    sources = app.sources
     if part == "template":
         body = app.templates / "monthly" / "body.txt"
         body.write_text(body.read_text() + "\nnieuw\n")

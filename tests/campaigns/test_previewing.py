@@ -30,7 +30,7 @@ def session(both: App) -> Iterator[Session]:
 
 
 def preview(app: App, session: Session, campaign: Campaign, **whom: int) -> Preview:
-    return previewing.preview(session, campaign, sources=world.sources_of(app), now=app.now(), **whom)
+    return previewing.preview(session, campaign, sources=app.sources, now=app.now(), **whom)
 
 
 FEWER = [{"block": "a", "count": 2, "fallback": "fewer"}]

@@ -72,7 +72,7 @@ def test_the_number_shown_is_the_number_sent(both: App) -> None:
         twin = world.add_company(session, app.now())
         world.add_contact(session, twin, cast.ann.address or "", key=app.suppression_key, now=app.now())
         draft = world.draft(app, session, name="shown")
-        checked = checking.examine(session, draft, sources=world.sources_of(app), now=app.now())
+        checked = checking.examine(session, draft, sources=app.sources, now=app.now())
         campaign = world.sending(app, session)
         found = progress.status(session, campaign, app.now())
     assert checked.audience is not None
@@ -410,7 +410,7 @@ def test_what_was_previewed_is_what_is_sent(app: App) -> None:
         cast = fill(app, session)
         provinces(app, session, {("10000", "F"): 3})
         campaign = world.scheduled(app, session)
-        sources = world.sources_of(app)
+        sources = app.sources
         before = previewing.preview(session, campaign, sources=sources, now=app.now(), contact_id=cast.ann.id)
         world.start(app, session, campaign)
         session.refresh(campaign)
@@ -431,7 +431,7 @@ def test_the_frequency_cap_is_counted_for_the_time_of_sending(app: App) -> None:
             )
         soon = world.draft(app, session, name="soon", send_at="2026-12-02 10:00")
         later = world.draft(app, session, name="later", send_at="2027-01-15 10:00")
-        sources = world.sources_of(app)
+        sources = app.sources
         capped, free = (checking.examine(session, c, sources=sources, now=app.now()) for c in (soon, later))
         assert "none of the 4 contacts of the segment may be mailed" in str(capped.reasons[0])
         assert free.reasons == ()

@@ -88,7 +88,7 @@ def test_a_copy_of_a_simulated_campaign_is_sent_for_real(both: App, clock: Any) 
         copy = life.copy(session, tried, "echt", sending=both.settings.sending, by=world.AUTHOR, now=both.now())
         again = CampaignSpec.from_json({**copy.spec, "send_at": "2026-12-02 10:00"})
         life.edit(session, copy, again, sending=both.settings.sending, by=world.AUTHOR, now=both.now())
-        sources = world.sources_of(both)
+        sources = both.sources
         reviewing.submit(session, copy, sources=sources, by=world.AUTHOR, now=both.now())
         reviewing.approve(session, copy, sources=sources, by=world.COLLEAGUE, now=both.now())
         life.schedule(session, copy, by=world.COLLEAGUE, now=both.now())

@@ -160,7 +160,7 @@ def test_what_the_approver_never_saw_is_not_approved(ann: TestClient, app: App, 
     ann.cookies.clear()
     log_in(ann, "bob")
     seen = shown_by(ann.get(f"/staff/campaigns/{campaign}").text)
-    sources = worlds.sources_of(app)
+    sources = app.sources
     with app.database.writing() as session:
         found, by = life.find(session, campaign), "ann@federatie.example"
         spec = worlds.spec(title="Iets heel anders")

@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 from outreach.app import App
 from outreach.audience.contacts import checked_address
 from outreach.campaigns import checking, life, previewing, progress, reviewing
-from outreach.campaigns.sources import Sources
 from outreach.delivery import gauges, trial
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus
@@ -71,7 +70,7 @@ def status(request: Request, name: str, app: Opened, who: Somebody) -> Response:
 def mail(request: Request, name: str, app: Opened, who: Somebody) -> Response:
     """Answer with the mail itself, for the frame of the page."""
     with app.database.reading() as session:
-        campaign, sources = _found(session, name), sources_of(app)
+        campaign, sources = _found(session, name), app.sources
         shown = previewing.preview(session, campaign, sources=sources, now=app.now())
     html = shown.rendered.html
     for picture in shown.pictures:
@@ -95,10 +94,6 @@ def take(request: Request, name: str, step: str, app: Opened, who: TeamActing, f
     return RedirectResponse(f"/staff/campaigns/{led_to or name}", status_code=303)
 
 
-def sources_of(app: App) -> Sources:
-    return Sources(app.project, app.settings, app.links)
-
-
 @dataclass(frozen=True)
 class Choice:
     """Who pressed a button, having looked at what (`life.seen_by`), and whether it takes what a campaign waits for.
@@ -113,11 +108,11 @@ class Choice:
 
 
 def _submit(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
-    reviewing.submit(session, campaign, by=choice.by, now=app.now(), sources=sources_of(app), seen=choice.seen)
+    reviewing.submit(session, campaign, by=choice.by, now=app.now(), sources=app.sources, seen=choice.seen)
 
 
 def _approve(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
-    reviewing.approve(session, campaign, by=choice.by, now=app.now(), sources=sources_of(app), seen=choice.seen)
+    reviewing.approve(session, campaign, by=choice.by, now=app.now(), sources=app.sources, seen=choice.seen)
 
 
 def _schedule(session: Session, campaign: Campaign, app: App, choice: Choice) -> None:
@@ -154,7 +149,7 @@ def _copy(session: Session, campaign: Campaign, app: App, choice: Choice) -> str
 
 def _test(session: Session, campaign: Campaign, app: App, choice: Choice) -> str:
     to = checked_address(choice.value)
-    trial.send(session, campaign, to=[to], sources=sources_of(app), now=app.now())
+    trial.send(session, campaign, to=[to], sources=app.sources, now=app.now())
     return f"{campaign.name}?tested=1#voorbeeld"
 
 
@@ -196,7 +191,7 @@ def _campaign(
 
 
 def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dict[str, Any]:
-    sources, now = sources_of(app), app.now()
+    sources, now = app.sources, app.now()
     checked = preview = None
     if campaign.status in (S.DRAFT, S.IN_REVIEW):
         checked = checking.examine(session, campaign, sources=sources, now=now)
