@@ -9,8 +9,8 @@ import click
 from sqlalchemy.orm import Session
 
 from outreach.app import App
-from outreach.audience import contacts, erasing, suppressing
-from outreach.audience.contacts import (
+from outreach.audience import cards, contacts, erasing, suppressing
+from outreach.audience.cards import (
     AddressFile,
     BasisView,
     ContactCard,
@@ -41,16 +41,16 @@ def command() -> None:
 def find(door: Door, text: str, as_json: bool) -> None:
     """Find contacts by address, name, company or enterprise number; a part will do."""
     with door.open() as app, app.database.reading() as session:
-        cards = [contacts.show(session, found.id) for found in contacts.find(session, text, app.suppression_key)]
+        found = [cards.show(session, one.id) for one in contacts.find(session, text, app.suppression_key)]
     if as_json:
-        print_json([_short(card) for card in cards])
+        print_json([_short(card) for card in found])
         return
-    if not cards:
+    if not found:
         click.echo("nobody found; an address that we don't know can still be suppressed: outreach contact suppress")
         return
     columns = ("id", "address", "name", "company", "number", "kind", "bases", "suppressed")
-    print_table(columns, [list(_short(card).values()) for card in cards])
-    if len(cards) == contacts.FOUND_AT_MOST:
+    print_table(columns, [list(_short(card).values()) for card in found])
+    if len(found) == contacts.FOUND_AT_MOST:
         click.echo(f"only the first {contacts.FOUND_AT_MOST} are shown: look for more of the text")
 
 
@@ -85,9 +85,9 @@ def show(door: Door, who: str, as_json: bool) -> None:
 
 def _held(session: Session, app: App, who: str) -> AddressFile:
     if who.isascii() and who.isdigit():
-        card = contacts.show(session, int(who[:18]))
+        card = cards.show(session, int(who[:18]))
         return AddressFile(card.address or "(erased)", (card,), card.leads, card.suppressions)
-    return contacts.export(session, contacts.checked_address(who), app.suppression_key)
+    return cards.export(session, contacts.checked_address(who), app.suppression_key)
 
 
 def _agreed(row: BasisView) -> str:
@@ -251,7 +251,7 @@ def erase(door: Door, address: str, yes: bool, as_json: bool) -> None:
 def export(door: Door, address: str, out: Path | None) -> None:
     """Export everything that we hold about ADDRESS as JSON, for the person it belongs to (GDPR art. 15 and 20)."""
     with door.open() as app, app.database.reading() as session:
-        held = contacts.export(session, contacts.checked_address(address), app.suppression_key)
+        held = cards.export(session, contacts.checked_address(address), app.suppression_key)
     if out is None:
         print_json(held, zone=BRUSSELS)
         return

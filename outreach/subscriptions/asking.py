@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from outreach.audience import bulk, contacts, suppressing
+from outreach.audience import bulk, cards, suppressing
 from outreach.delivery import outbox
 from outreach.errors import NotFound
 from outreach.links import Links, hash_address
@@ -238,7 +238,7 @@ def _open(
 
 def _holds_anything(session: Session, address: str, key: bytes) -> bool:
     try:
-        contacts.export(session, address, key)
+        cards.export(session, address, key)
     except NotFound:
         return False
     return True

@@ -12,7 +12,7 @@ from typing import Any
 
 from babel.dates import format_date, format_datetime
 
-from outreach.audience.contacts import AddressFile, BasisView, ContactCard
+from outreach.audience.cards import AddressFile, BasisView, ContactCard
 from outreach.belgium.calendar import BRUSSELS
 from outreach.formulas import neutral
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.app import App
-from outreach.audience import contacts, erasing, legal_basis, suppressing
+from outreach.audience import cards, contacts, erasing, legal_basis, suppressing
 from outreach.belgium.numbers import make_enterprise_number
 from outreach.errors import NotFound, Refusal
 from outreach.links import hash_address
@@ -117,7 +117,7 @@ def test_contacts_are_found_by_a_part_of_what_is_known(both: App, tmp_path: Path
 def test_show_tells_everything_that_is_held(both: App, tmp_path: Path) -> None:
     fill(both, tmp_path)
     with both.database.reading() as session:
-        held = contacts.export(session, ANN, both.suppression_key)
+        held = cards.export(session, ANN, both.suppression_key)
     assert [card.company.name for card in held.contacts] == ["Bakkerij Jansen", "Café Élan"]
     card = held.contacts[0]
     assert [(basis.basis, basis.source, basis.obtained_on) for basis in card.bases] == [
@@ -191,9 +191,9 @@ def test_the_latest_live_evidence_is_the_current_one_and_of_one_day_the_stronges
 def test_nothing_is_known_of_a_stranger(app: App) -> None:
     with app.database.reading() as session:
         with pytest.raises(NotFound):
-            contacts.export(session, "stranger@x.example", app.suppression_key)
+            cards.export(session, "stranger@x.example", app.suppression_key)
         with pytest.raises(NotFound):
-            contacts.show(session, 12345)
+            cards.show(session, 12345)
         with pytest.raises(Refusal):
             contacts.find(session, " ", app.suppression_key)
 

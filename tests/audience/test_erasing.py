@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from outreach.app import App
-from outreach.audience import contacts, erasing
+from outreach.audience import cards, erasing
 from outreach.audience.addresses import AddressError, parse_address
 from outreach.delivery import outbox
 from outreach.leads.receiving import LeadForm, receive
@@ -54,7 +54,7 @@ def test_leads_typed_in_any_spelling_are_emptied_and_their_notices_stopped(both:
         other = LeadForm("Ander", service.id, person="Bob", email="bob@bücher.example", message="Van Bob")
         receive(session, other, code=None, links=both.links, settings=both.settings, now=now, suppression_key=key)
     with both.database.reading() as session:
-        assert len(contacts.export(session, JAN, key).leads) == len(SPELLINGS)
+        assert len(cards.export(session, JAN, key).leads) == len(SPELLINGS)
     with both.database.writing() as session:
         address = parse_address(erased).address
         assert erasing.erase(session, address, key=key, actor="t", now=now).leads == len(SPELLINGS)

@@ -8,7 +8,7 @@ from inbox.conftest import Office
 from sqlalchemy import update
 
 from outreach import jobs
-from outreach.audience import contacts, erasing
+from outreach.audience import cards, erasing
 from outreach.campaigns import life
 from outreach.inbox import counting
 from outreach.models import (
@@ -221,7 +221,7 @@ def test_a_reject_for_policy_blames_no_address(office: Office) -> None:
 def test_what_came_back_is_shown_on_the_contact_with_its_evidence(office: Office) -> None:
     office.take_in(post.bounce(office.mail_to("ann")))
     with office.app.database.reading() as session:
-        card = contacts.show(session, office.contact("ann").id)
+        card = cards.show(session, office.contact("ann").id)
     bounced = [event for mail in card.deliveries for event in mail.events if event.kind == "bounced"]
     assert [(event.klass, event.reason) for event in bounced] == [("hard", "unknown_user")]
     assert "5.1.1" in bounced[0].detail

@@ -15,7 +15,7 @@ from inbox.conftest import Office
 from sqlalchemy import select
 
 from outreach import jobs
-from outreach.audience import contacts, erasing
+from outreach.audience import cards, erasing
 from outreach.errors import Refusal
 from outreach.inbox import listing, settling
 from outreach.inbox.listing import MessageCard
@@ -260,7 +260,7 @@ def test_a_persons_own_file_holds_the_answers_and_erasure_takes_them_away(office
     ghost = post.bounce(office.mail_to("ann"), to="info@terug.example", returned="Subject: x\n")
     office.take_in(post.answer(office.mail_to("ann")), ghost)
     with office.app.database.reading() as session:
-        held = contacts.export(session, "ann@ann.example", key)
+        held = cards.export(session, "ann@ann.example", key)
     (letter,) = held.letters
     assert letter.kind == "answer"
     assert letter.body is not None

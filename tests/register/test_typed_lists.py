@@ -12,7 +12,7 @@ from registry import take_in as register_holds
 from sqlalchemy import func, select
 
 from outreach.app import App
-from outreach.audience import contacts
+from outreach.audience import cards
 from outreach.models import Company, CompanyAlias, CompanyStatus, Placement
 from outreach.register import placing
 
@@ -78,7 +78,7 @@ def test_the_import_command_looks_new_companies_up_and_says_of_which_day(
     assert "register: 1 of 1 number found (KBO/BCE Open Data, FPS Economy (Belgium), data of 2026-11-01" in ran.out
     assert "1 company turned out to be no regular" in ran.out
     with app.database.reading() as session:
-        card = contacts.export(session, "ann@jansen.example", app.suppression_key).contacts[0]
+        card = cards.export(session, "ann@jansen.example", app.suppression_key).contacts[0]
         assert card.company.status == "stopped"
     shown = cli("contact", "show", "ann@jansen.example").out
     assert "situation 012 in the register" in shown

@@ -20,9 +20,9 @@ from starlette.datastructures import FormData
 
 from outreach import attempts
 from outreach.app import App
-from outreach.audience import contacts
+from outreach.audience import cards
 from outreach.audience.addresses import parse_address
-from outreach.audience.contacts import AddressFile
+from outreach.audience.cards import AddressFile
 from outreach.errors import NotFound
 from outreach.links import NOBODY, Purpose
 from outreach.models import Frequency
@@ -248,7 +248,7 @@ def _unknown() -> Explained:
 def _held(app: App, session: Session, reader: Reader) -> AddressFile:
     assert reader.address is not None
     try:
-        return contacts.export(session, reader.address, app.suppression_key)
+        return cards.export(session, reader.address, app.suppression_key)
     except NotFound:
         return AddressFile(reader.address, (), (), ())
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from outreach.audience import contacts
+from outreach.audience import cards
 from outreach.web.door import Opened, page
 from outreach.web.staff.door import Somebody, show_to
 
@@ -20,5 +20,5 @@ def one(request: Request, contact_id: Annotated[int, Path(ge=1, lt=2**63)], app:
     if not who.is_team:
         raise HTTPException(403)  # analysts count, and need nobody's address
     with app.database.reading() as session:
-        card = contacts.show(session, contact_id)
+        card = cards.show(session, contact_id)
     return show_to(who, request, "staff/contact.html", contact=card)
