@@ -8,9 +8,7 @@ UPDATE whose row count is looked at, so that of two people (or two presses of a 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import itertools
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,7 +18,8 @@ from sqlalchemy import ColumnElement, null, select, update
 from sqlalchemy.orm import Session
 
 from outreach.belgium.calendar import BRUSSELS
-from outreach.campaigns.frozen import Frozen, changed_parts, store_pictures
+from outreach.campaigns import objections
+from outreach.campaigns.frozen import Frozen, store_pictures
 from outreach.campaigns.spec import CampaignSpec, send_time
 from outreach.errors import NotFound, Refusal
 from outreach.models import (
@@ -87,7 +86,7 @@ def edit(
     seen: str | None = None,
 ) -> None:
     """Change a campaign that isn't being sent yet; it is a draft again, and an approval is void."""
-    refuse_unseen(campaign, seen)
+    objections.refuse_unseen(campaign, seen)
     if spec.name != campaign.name:
         raise Refusal(f"the file names {spec.name!r} and not {campaign.name!r}: a campaign keeps its name")
     before = campaign.status
@@ -152,8 +151,8 @@ def approve(
 ) -> Approval:
     """Freeze exactly what was submitted. Refused to who submitted it, and if a part changed since."""
     if campaign.status is S.IN_REVIEW:
-        refuse_own(campaign, by, approve_own)
-        refuse_changed(campaign, frozen)
+        objections.refuse_own(campaign, by, approve_own)
+        objections.refuse_changed(campaign, frozen)
     unchanged = Campaign.submitted_at == campaign.submitted_at
     _move(session, campaign, "approved", (S.IN_REVIEW,), S.APPROVED, unchanged)
     store_pictures(session, frozen, now)
@@ -174,7 +173,7 @@ def approve(
 def schedule(session: Session, campaign: Campaign, *, by: str, now: datetime, seen: str | None = None) -> None:
     """Arm an approved campaign for the time that was approved."""
     if campaign.status is S.APPROVED:
-        refuse_unseen(campaign, seen)
+        objections.refuse_unseen(campaign, seen)
     if campaign.status is S.APPROVED and (campaign.send_at is None or campaign.send_at <= now):
         raise Refusal(
             f"campaign {campaign.name!r}: its time {shown_time(campaign.send_at)} is past. Set another with "
@@ -207,7 +206,7 @@ def resume(
 ) -> None:
     """Go on with a paused campaign; `accept` says that the person takes what it was paused for."""
     if campaign.status is S.PAUSED:
-        refuse_unseen(campaign, seen)
+        objections.refuse_unseen(campaign, seen)
     if campaign.status is S.PAUSED and campaign.pause_kind in NEEDS_ACCEPTING and not accept:
         raise Refusal(
             f"campaign {campaign.name!r} waits for a decision: {campaign.pause_reason}. "
@@ -249,50 +248,6 @@ def require(campaign: Campaign, verb: str, *origins: CampaignStatus) -> None:
     """Refuse a step that the campaign's state doesn't allow, before the work for it is done."""
     if campaign.status not in origins:
         raise Refusal(_why_not(campaign, verb, origins))
-
-
-def refuse_own(campaign: Campaign, by: str, approve_own: bool) -> None:
-    """Refuse an approval by who submitted the campaign, unless the team is one person (`sending.approve_own`)."""
-    if approve_own or campaign.submitted_by is None:
-        return
-    before, after = by.strip().casefold(), campaign.submitted_by.strip().casefold()
-    # A login of this machine that is called like the user is taken for the same person.
-    if before == after or {f"cli:{before.partition('@')[0]}", f"cli:{after.partition('@')[0]}"} & {before, after}:
-        raise Refusal(
-            f"campaign {campaign.name!r} was submitted by {campaign.submitted_by}: somebody else approves it "
-            "(on the command line `--as EMAIL`), or a team of one sets [sending] approve_own = true"
-        )
-
-
-def refuse_changed(campaign: Campaign, frozen: Frozen) -> None:
-    """Refuse to approve anything but what was submitted and checked."""
-    if changed := changed_parts(campaign.submitted_digests or {}, frozen.digests()):
-        raise Refusal(
-            f"campaign {campaign.name!r}: changed since it was submitted: {', '.join(changed)}. "
-            f"Look at it and submit it again: `outreach campaign submit {campaign.name}`"
-        )
-
-
-def seen_by(campaign: Campaign) -> str:
-    """Return what identifies the texts, submission and pause that a page shows; any change gives another."""
-    parts = (
-        campaign.spec,
-        campaign.submitted_by,
-        campaign.submitted_at,
-        campaign.submitted_digests,
-        campaign.pause_kind,
-        campaign.pause_reason,
-        campaign.pause_facts,
-    )
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def refuse_unseen(campaign: Campaign, seen: str | None) -> None:
-    """Refuse a step to who looked at something else (`seen_by` then); None = the step says nothing of a look."""
-    if seen is not None and seen != seen_by(campaign):
-        raise Refusal(
-            f"campaign {campaign.name!r}: changed since you looked; look at it as it is now, and decide again"
-        )
 
 
 def find(session: Session, name: str) -> Campaign:

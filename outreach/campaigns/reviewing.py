@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from outreach.campaigns import life
+from outreach.campaigns import life, objections
 from outreach.campaigns.checking import Checked, CheckFailed, examine
 from outreach.campaigns.sources import Sources
 from outreach.models import Approval, Campaign, CampaignStatus
@@ -24,7 +24,7 @@ def submit(
 ) -> Checked:
     """Check a campaign and hand it to a colleague; CheckFailed gives every reason against it at once."""
     life.require(campaign, "submitted", CampaignStatus.DRAFT, CampaignStatus.IN_REVIEW)
-    life.refuse_unseen(campaign, seen)
+    objections.refuse_unseen(campaign, seen)
     checked = examine(session, campaign, sources=sources, now=now)
     if checked.frozen is None or checked.reasons:
         raise CheckFailed(checked)
@@ -42,14 +42,14 @@ def approve(
     seen: str | None = None,
     via: str = "",
 ) -> Approval:
-    """Check a campaign once more and freeze it as it was submitted and (`life.seen_by`) as the approver saw it."""
+    """Check a campaign again and freeze it as it was submitted and (`objections.seen_by`) as the approver saw it."""
     life.require(campaign, "approved", CampaignStatus.IN_REVIEW)
-    life.refuse_unseen(campaign, seen)
+    objections.refuse_unseen(campaign, seen)
     approve_own = sources.settings.sending.approve_own
-    life.refuse_own(campaign, by, approve_own)
+    objections.refuse_own(campaign, by, approve_own)
     checked = examine(session, campaign, sources=sources, now=now)
     if checked.frozen is not None:
-        life.refuse_changed(campaign, checked.frozen)
+        objections.refuse_changed(campaign, checked.frozen)
     if checked.frozen is None or checked.audience is None or checked.reasons:
         raise CheckFailed(checked)
     return life.approve(

@@ -9,7 +9,7 @@ import click
 from sqlalchemy.orm import Session
 
 from outreach import users
-from outreach.campaigns import life
+from outreach.campaigns import objections
 from outreach.commands.door import actor
 from outreach.errors import Refusal
 from outreach.models import Campaign
@@ -37,7 +37,7 @@ def approver(session: Session, campaign: Campaign, as_who: str | None, approve_o
     """Return who approves: a user of the team, since a login of the machine may be anybody's; Refusal without one."""
     by = person(session, as_who)
     if as_who is None and not approve_own:
-        life.refuse_own(campaign, by, approve_own)
+        objections.refuse_own(campaign, by, approve_own)
         known = ", ".join(user.email for user in users.team(session))
         way_out = f"--as one of {known}" if known else f"first {users.ADDING}, then approve with `--as EMAIL`"
         raise Refusal(f"an approval is given by a user of the team, and {by} is none: {way_out}")

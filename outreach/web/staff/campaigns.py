@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from outreach.app import App
 from outreach.audience.contacts import checked_address
-from outreach.campaigns import checking, life, previewing, progress, reviewing
+from outreach.campaigns import checking, life, objections, previewing, progress, reviewing
 from outreach.delivery import gauges, trial
 from outreach.errors import NotFound, Refusal
 from outreach.models import Campaign, CampaignStatus
@@ -96,7 +96,7 @@ def take(request: Request, name: str, step: str, app: Opened, who: TeamActing, f
 
 @dataclass(frozen=True)
 class Choice:
-    """Who pressed a button, having looked at what (`life.seen_by`), and whether it takes what a campaign waits for.
+    """Who pressed a button, having seen what (`objections.seen_by`), and whether it takes what a campaign waits for.
 
     `value` is what was typed beside the button.
     """
@@ -199,7 +199,7 @@ def _shown(session: Session, campaign: Campaign, app: App, who: LoggedIn) -> dic
         preview = previewing.preview(session, campaign, sources=sources, now=now).rendered
     return {
         "campaign": campaign,
-        "seen": life.seen_by(campaign),
+        "seen": objections.seen_by(campaign),
         "history": life.history(session, campaign),
         "approval": life.live_approval(session, campaign.id),
         "steps": STEPS.get(campaign.status, ()) if who.is_team else (),

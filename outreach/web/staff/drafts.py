@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from outreach.audience import segments
-from outreach.campaigns import life
+from outreach.campaigns import life, objections
 from outreach.campaigns.spec import CampaignSpec, file_text
 from outreach.documents import parse_yaml, validate
 from outreach.emails import templates
@@ -70,7 +70,7 @@ def open_draft(request: Request, name: str, app: Opened, who: Somebody) -> Respo
         raise HTTPException(403)
     with app.database.reading() as session:
         campaign = _found(session, name)
-        text, seen = file_text(CampaignSpec.from_json(campaign.spec)), life.seen_by(campaign)
+        text, seen = file_text(CampaignSpec.from_json(campaign.spec)), objections.seen_by(campaign)
     return _form(request, app, who, text, name=name, seen=seen)
 
 
