@@ -59,12 +59,6 @@ def listed(session: Session, facts: tuple[Fact, ...] = (), limit: int | None = N
         yield _difference(row)
 
 
-def of_company(session: Session, company_id: int) -> list[Difference]:
-    """Return the differences of one company."""
-    rows = _all(Company.id == company_id).subquery()
-    return [_difference(row) for row in session.execute(select(rows).order_by(rows.c.fact))]
-
-
 def _difference(row: Any) -> Difference:
     fact = Fact(row.fact)
     typed, register = row.typed, row.register
@@ -77,9 +71,8 @@ def _province(nis: Any) -> Any:
     return PROVINCES[nis].name_nl if nis in PROVINCES else nis
 
 
-def _all(*conditions: ColumnElement[bool]) -> Any:
-    typed, now = Placement, Company
-    found = and_(Placement.found, *conditions)
+def _all() -> Any:
+    typed, now, found = Placement, Company, Placement.found.is_(True)
     code, was = func.coalesce(now.nace_2025, now.nace_2008), func.coalesce(typed.typed_nace_2025, typed.typed_nace_2008)
     same_code = or_(
         was.is_(None),
@@ -90,10 +83,10 @@ def _all(*conditions: ColumnElement[bool]) -> Any:
     sector = or_(section, and_(was.is_not(None), code.is_not(None), ~func.coalesce(same_code, False)))
     status = sql_cast(typed.typed_status, String(24)) != sql_cast(now.status, String(24))
     return union_all(
-        _rows(Fact.NUMBER, now.enterprise_number, literal(None, String), Placement.found.is_(False), *conditions),
+        _rows(Fact.NUMBER, now.enterprise_number, literal(None, String), Placement.found.is_(False)),
         _rows(
             Fact.STATUS, _with(sql_cast(typed.typed_status, String(24)), typed.typed_status_reason),
-            _with(sql_cast(now.status, String(24)), now.status_reason), status, *conditions,
+            _with(sql_cast(now.status, String(24)), now.status_reason), status,
         ),
         _rows(Fact.PROVINCE, *_pair("province_nis"), _differ("province_nis"), found),
         _rows(Fact.POSTCODE, *_pair("postcode"), _differ("postcode"), found),
