@@ -132,13 +132,6 @@ def _table(table: str) -> tuple[tuple[Reason, str], ...]:
     return tuple((Reason(key.partition(".")[2]), key) for key in keys)
 
 
-def of_refusal(said: str) -> Reason:
-    """Return why a relay refused, from its whole answer: what bounces are read by, for refusals while sending."""
-    words = ADDRESSES.sub("", said)
-    codes = ENHANCED.findall(words)
-    return of_reply(words, codes) or of_codes(words, codes) or Reason.UNDEFINED
-
-
 def of_reply(words: str, codes: Sequence[str | None]) -> Reason | None:
     """Return the reason that a reply gives: by clear words, by a particular enhanced code, or by general words."""
     if _HOST_GONE.search(words):

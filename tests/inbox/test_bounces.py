@@ -6,7 +6,7 @@ import mailbag
 import pytest
 
 from outreach.delivery.replies import Reply, Stage, Verdict
-from outreach.inbox import reasons
+from outreach.inbox import reasons, rejecting
 from outreach.inbox.classifying import classify
 from outreach.inbox.kinds import Class, Kind
 
@@ -82,7 +82,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("said", "dead"), REFUSALS, ids=[said for said, _ in REFUSALS])
 def test_no_refusal_for_reputation_policy_or_a_full_mailbox_is_taken_for_a_dead_address(said: str, dead: bool) -> None:
-    assert (reasons.class_of(reasons.of_refusal(said)) is Class.HARD) is dead
+    assert (reasons.class_of(rejecting.reason_of(said)) is Class.HARD) is dead
     notice = (
         "From: MAILER-DAEMON@mail.buur.example\nTo: nieuws@federatie.example\nSubject: Undelivered Mail\n\n"
         f"<ann@firma.example>: host mx.firma.example[192.0.2.9] said: {said} (in reply to RCPT TO command)\n"
