@@ -196,15 +196,7 @@ def settle(
 
     Of these `contacts` only, if they are given: each must have an uncertain mail of this campaign.
     """
-    uncertain = [Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.UNCERTAIN]
-    if contacts is not None:
-        uncertain.append(Delivery.contact_id.in_(contacts))
-        known = set(session.scalars(select(Delivery.contact_id).where(*uncertain)))
-        if missing := sorted(set(contacts) - known):
-            raise Refusal(
-                f"campaign {campaign.name!r}: contact {', '.join(map(str, missing))} has no uncertain mail; "
-                f"`outreach campaign deliveries {campaign.name} --status uncertain` lists those that have"
-            )
+    uncertain = _uncertain(session, campaign, contacts)
     events = select(
         Delivery.id,
         literal(EventKind.SETTLED, Event.kind.type),
@@ -223,6 +215,21 @@ def settle(
     settled = session.connection().execute(settle_all)
     life.record(session, campaign, by, now, "settled", f"{settled.rowcount} uncertain mails: {outcome}")
     return settled.rowcount
+
+
+def _uncertain(session: Session, campaign: Campaign, contacts: Sequence[int] | None) -> list[ColumnElement[bool]]:
+    """Return what tells the mails to be settled; Refusal if a contact that was named has none."""
+    uncertain = [Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.UNCERTAIN]
+    if contacts is None:
+        return uncertain
+    uncertain.append(Delivery.contact_id.in_(contacts))
+    known = set(session.scalars(select(Delivery.contact_id).where(*uncertain)))
+    if missing := sorted(set(contacts) - known):
+        raise Refusal(
+            f"campaign {campaign.name!r}: contact {', '.join(map(str, missing))} has no uncertain mail; "
+            f"`outreach campaign deliveries {campaign.name} --status uncertain` lists those that have"
+        )
+    return uncertain
 
 
 def retriable(session: Session, campaign: Campaign) -> int:

@@ -209,8 +209,19 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
         f"({counted(summary.role_addresses, 'impersonal address', 'impersonal addresses')})",
         f"evidence of a legal basis: {summary.evidence_added:,} added",
     ]
+    lines += [counted(count, one, many) for count, one, many in _contact_counts(summary) if count]
+    if summary.unknown_columns:
+        lines.append(f"columns not read: {', '.join(map(repr, summary.unknown_columns))} (use --map to read one)")
+    lines += [f"warning: {_printable(warning)}" for warning in summary.warnings[:SHOWN_AT_MOST]]
+    if (more := len(summary.warnings) - SHOWN_AT_MOST) > 0:
+        lines.append(f"warning: … and {more:,} more")
+    return [_printable(line) for line in lines]
+
+
+def _contact_counts(summary: ImportSummary) -> tuple[tuple[int, str, str], ...]:
+    """Return what is told where there is any: how many, and in which words of one and of several."""
     irregular = "(public body, co-owners, maatwerkbedrijf): not mailed"
-    told = (
+    return (
         (
             summary.doubles,
             "row repeats a contact of this file and was merged",
@@ -243,13 +254,6 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
         (summary.topics_added, "topic was added", "topics were added"),
         (summary.rejected, "row was refused", "rows were refused"),
     )
-    lines += [counted(count, one, many) for count, one, many in told if count]
-    if summary.unknown_columns:
-        lines.append(f"columns not read: {', '.join(map(repr, summary.unknown_columns))} (use --map to read one)")
-    lines += [f"warning: {_printable(warning)}" for warning in summary.warnings[:SHOWN_AT_MOST]]
-    if (more := len(summary.warnings) - SHOWN_AT_MOST) > 0:
-        lines.append(f"warning: … and {more:,} more")
-    return [_printable(line) for line in lines]
 
 
 def _register_lines(placed: Placed | None) -> list[str]:
