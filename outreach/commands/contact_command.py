@@ -20,7 +20,18 @@ from outreach.audience.cards import (
     SuppressionView,
 )
 from outreach.belgium.calendar import BRUSSELS
-from outreach.commands.door import Door, actor, as_json_text, counted, day, json_option, local, print_json, print_table
+from outreach.commands.door import (
+    Door,
+    actor,
+    as_json_text,
+    counted,
+    day,
+    json_option,
+    local,
+    print_json,
+    print_table,
+    printable,
+)
 from outreach.errors import NotFound, Refusal
 from outreach.links import hash_address
 from outreach.models import SuppressionReason
@@ -123,7 +134,7 @@ def _print_card(card: ContactCard) -> None:
     ]  # fmt: skip
     for label, value in facts:
         if value:
-            click.echo(f"{label:>13}  {_printable(value)}")
+            click.echo(f"{label:>13}  {printable(value)}")
     click.echo()
 
 
@@ -151,9 +162,9 @@ def _codes(card: ContactCard) -> tuple[tuple[str | None, int], ...]:
 
 def _print_rest(held: AddressFile) -> None:
     for lead in held.leads:
-        click.echo(f"{'lead':>13}  {_printable(_lead(lead))}")
+        click.echo(f"{'lead':>13}  {printable(_lead(lead))}")
     for row in held.suppressions:
-        click.echo(f"{'suppression':>13}  {_printable(_suppression(row))}")
+        click.echo(f"{'suppression':>13}  {printable(_suppression(row))}")
     if not any(row.lifted_at is None for row in held.suppressions):
         click.echo(f"{'suppression':>13}  none in force")
 
@@ -263,8 +274,3 @@ def export(door: Door, address: str, out: Path | None) -> None:
     except OSError as error:
         raise Refusal(f"{out}: cannot be written ({error.strerror})") from error
     click.echo(f"{held.address}: written to {out}")
-
-
-def _printable(text: str) -> str:
-    """Return a text without anything that a terminal would obey."""
-    return "".join(mark if mark.isprintable() else " " for mark in text)

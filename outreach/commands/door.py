@@ -178,6 +178,11 @@ def escape(text: str) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """Return a text, such as one from a stranger's file, without anything that a terminal would obey."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
+
+
 @contextmanager
 def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal and nothing in a pipe; yields a function that advances it."""

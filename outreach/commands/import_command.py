@@ -18,7 +18,7 @@ from outreach.audience.importing import ImportOptions, ImportSummary
 from outreach.audience.importing_cells import basis as parse_basis
 from outreach.audience.rejects import Reject
 from outreach.audience.suppression_files import SuppressionSummary
-from outreach.commands.door import Door, actor, counted, json_option, print_json
+from outreach.commands.door import Door, actor, counted, json_option, print_json, printable
 from outreach.models import Basis, CompanyStatus
 from outreach.register import placing
 from outreach.register.placing import Placed
@@ -189,7 +189,7 @@ def _print(
         click.echo("dry run: nothing was changed" if dry_run else "every row went in")
         return
     for reject in summary.rejects[:SHOWN_AT_MOST]:
-        click.echo(f"  line {reject.line}: {_printable(reject.reason)}")
+        click.echo(f"  line {reject.line}: {printable(reject.reason)}")
     if (more := len(summary.rejects) - SHOWN_AT_MOST) > 0:
         click.echo(f"  … and {more:,} more")
     if dry_run:
@@ -212,10 +212,10 @@ def _contact_lines(summary: ImportSummary) -> list[str]:
     lines += [counted(count, one, many) for count, one, many in _contact_counts(summary) if count]
     if summary.unknown_columns:
         lines.append(f"columns not read: {', '.join(map(repr, summary.unknown_columns))} (use --map to read one)")
-    lines += [f"warning: {_printable(warning)}" for warning in summary.warnings[:SHOWN_AT_MOST]]
+    lines += [f"warning: {printable(warning)}" for warning in summary.warnings[:SHOWN_AT_MOST]]
     if (more := len(summary.warnings) - SHOWN_AT_MOST) > 0:
         lines.append(f"warning: … and {more:,} more")
-    return [_printable(line) for line in lines]
+    return [printable(line) for line in lines]
 
 
 def _contact_counts(summary: ImportSummary) -> tuple[tuple[int, str, str], ...]:
@@ -267,7 +267,7 @@ def _register_lines(placed: Placed | None) -> list[str]:
 
 def _suppression_lines(summary: SuppressionSummary) -> list[str]:
     lines = [
-        f"{_printable(summary.file)}: {counted(summary.rows, 'row')}, read as {summary.format}",
+        f"{printable(summary.file)}: {counted(summary.rows, 'row')}, read as {summary.format}",
         f"suppressed: {summary.suppressed:,} new, {summary.already_suppressed:,} were suppressed already",
     ]
     told = (
@@ -280,8 +280,3 @@ def _suppression_lines(summary: SuppressionSummary) -> list[str]:
         (summary.rejected, "row was refused", "rows were refused"),
     )
     return lines + [counted(count, one, many) for count, one, many in told if count]
-
-
-def _printable(text: str) -> str:
-    """Return a text from a stranger's file without anything that a terminal would obey."""
-    return "".join(mark if mark.isprintable() else " " for mark in text)

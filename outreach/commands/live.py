@@ -20,7 +20,7 @@ from rich.text import Text
 
 from outreach.belgium.calendar import BRUSSELS
 from outreach.campaigns.progress import CampaignProgress
-from outreach.commands.door import as_json_text
+from outreach.commands.door import as_json_text, printable
 from outreach.delivery.looking import Rest, Watched
 from outreach.models import CampaignStatus
 
@@ -130,7 +130,7 @@ def _campaign(found: CampaignProgress, now: datetime) -> Iterator[RenderableType
     if found.canary is not None and found.canary.passed_at is None:
         yield Text(f"  {found.canary.size:,} go first; the others wait until these are judged", style="yellow")
     if found.pause_reason:
-        yield Text(f"  waits because: {_plain(found.pause_reason)}", style="yellow")
+        yield Text(f"  waits because: {printable(found.pause_reason)}", style="yellow")
 
 
 def _counts(counts: Mapping[str, int]) -> Text:
@@ -142,7 +142,7 @@ def _counts(counts: Mapping[str, int]) -> Text:
 
 
 def _list(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {_plain(name)}" for name, count in counts.items())
+    return ", ".join(f"{count:,} {printable(name)}" for name, count in counts.items())
 
 
 def _left(found: CampaignProgress, now: datetime) -> str:
@@ -153,7 +153,7 @@ def _left(found: CampaignProgress, now: datetime) -> str:
 
 def _rest(rest: Rest) -> Text:
     until = f"{rest.until.astimezone(BRUSSELS):%H:%M:%S}"
-    words = f"{rest.relay} rests until {until}: {_plain(rest.reply)}"
+    words = f"{rest.relay} rests until {until}: {printable(rest.reply)}"
     return Text(words if rest.mended_by_waiting else f"{words} (mend the settings)", style="yellow")
 
 
@@ -169,10 +169,6 @@ def duration(span: timedelta) -> str:
 def line_of(found: CampaignProgress, now: datetime) -> str:
     """Return how a campaign stands on one line, for a pipe."""
     counts = ", ".join(f"{count} {status}" for status, count in found.counts.items() if count)
-    why = f"; waits because: {_plain(found.pause_reason)}" if found.pause_reason else ""
+    why = f"; waits because: {printable(found.pause_reason)}" if found.pause_reason else ""
     left = f"; {_left(found, now)}" if found.remaining else ""
     return f"{found.name}: {found.status.value}; {counts or 'nobody yet'}{left}{why}"
-
-
-def _plain(text: str) -> str:
-    return "".join(mark if mark.isprintable() else " " for mark in text)
