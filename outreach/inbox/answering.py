@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.audience.addresses import hash_within
+from outreach.audience.impersonal import is_free_mail
 from outreach.emails.model import clean, fold
 from outreach.inbox import acknowledging, acting
 from outreach.inbox.acting import Outcome
@@ -39,14 +40,6 @@ from outreach.models import (
 from outreach.subscriptions.asking import Ours
 
 LONGEST = 8_000
-# One domain for many companies says nothing about who writes.
-SHARED_DOMAINS = frozenset(
-    {
-        "gmail.com", "googlemail.com", "hotmail.com", "hotmail.be", "outlook.com", "outlook.be", "live.be", "live.com",
-        "yahoo.com", "icloud.com", "me.com", "skynet.be", "telenet.be", "proximus.be", "scarlet.be", "pandora.be",
-        "msn.com", "gmx.com", "proton.me", "protonmail.com", "belgacom.net", "voo.be",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -161,7 +154,7 @@ def _company_of(session: Session, delivery: Delivery | None, sender: str | None,
     domain = sender.rpartition("@")[2].lower()
     if delivery is not None:
         contact = session.get_one(Contact, delivery.contact_id)
-        same_domain = contact.address_domain == domain and domain not in SHARED_DOMAINS
+        same_domain = contact.address_domain == domain and not is_free_mail(domain)
         if delivery.address_hash == hash_within(key, sender) or same_domain:
             return session.get(Company, delivery.company_id)
     known = select(Contact.company_id).where(Contact.address_hash == hash_within(key, sender)).distinct().limit(2)

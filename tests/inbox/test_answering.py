@@ -22,6 +22,7 @@ from outreach.inbox.listing import MessageCard
 from outreach.intake import ours_of
 from outreach.models import (
     Channel,
+    Contact,
     EventKind,
     Evidence,
     Exposure,
@@ -135,6 +136,17 @@ def test_whoever_got_the_mail_passed_on_speaks_for_himself(office: Office) -> No
     (lead,) = leads(office)
     assert lead.company_id is None
     assert lead.company_name == "elders.example"
+
+
+@pytest.mark.parametrize("domain", ["gmail.com", "orange.be", "hotmail.fr"])
+def test_who_shares_no_more_than_a_free_mail_provider_speaks_for_himself(office: Office, domain: str) -> None:
+    only_one_service(office)
+    with office.app.database.writing() as session:
+        ann = session.get_one(Contact, office.contact("ann").id)
+        ann.address_domain = domain
+    office.take_in(post.answer(office.mail_to("ann"), sender=f"Piet <piet.voorbeeld@{domain}>"))
+    (lead,) = leads(office)
+    assert lead.company_id is None
 
 
 def test_a_forged_from_proves_nothing(office: Office) -> None:
