@@ -304,7 +304,7 @@ def read_inbox(app: App) -> intake.Read:
     """
     if app.simulated:
         return intake.Read()
-    if place.standing(app.database, app.keys.instance_id) is not Standing.OURS:
+    if not is_ours(app):
         return intake.Read(faults=[_NOT_OURS])
     read = intake.read(app)
     intake.follow_up(app)
