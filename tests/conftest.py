@@ -202,6 +202,15 @@ def new_postgres_url(postgres_server: str) -> Iterator[str]:
     _ask(postgres_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+@pytest.fixture
+def on_postgres(project: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> Iterator[App]:
+    """The project, open on PostgreSQL."""
+    monkeypatch.setenv("OUTREACH_DATABASE__URL", postgres_url)
+    app = open_app(project, clock=clock)
+    yield app
+    app.close()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def both(request: pytest.FixtureRequest, project: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """The project, open on SQLite and then on PostgreSQL."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import world
 from conftest import ROOT, Clock
-from delivery.conftest import make_campaign
+from delivery.processes import make_campaign
 from hypothesis import given
 from hypothesis import strategies as st
 from relays import Drop, Relay, Talk

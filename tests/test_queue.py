@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 import procrastinate
 import pytest
 import world
-from delivery.conftest import with_relay
+from delivery.conftest import make_campaign, with_relay
+from delivery.processes import in_seconds, wait_for
 from relays import Relay, Talk
 from sqlalchemy import text
 
@@ -28,19 +28,8 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def app(project: Path, clock: Any, monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> Iterator[App]:
-    """The project, open on PostgreSQL."""
-    monkeypatch.setenv("OUTREACH_DATABASE__URL", postgres_url)
-    app = open_app(project, clock=clock)
-    yield app
-    app.close()
-
-
-def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.02)
+def app(on_postgres: App) -> App:
+    return on_postgres
 
 
 def queued(app: App) -> list[tuple[str, str]]:
@@ -184,12 +173,7 @@ def test_a_job_left_by_a_dead_worker_holds_nobody_up_and_is_removed(app: App) ->
 
 
 def test_a_job_that_runs_twice_sends_nothing_twice(app: App, clock: Any) -> None:
-    with app.database.writing() as session:
-        world.add_cast(session, key=app.suppression_key, now=app.now())
-        world.add_crowd(session, 79, key=app.suppression_key, now=app.now())
-        world.add_catalogue(session, app.now())
-        campaign = world.sending(app, session)
-    clock.at = campaign.frozen_at
+    campaign = make_campaign(app, clock, crowd=79)
     with Relay(delay=0.01) as relay:
         here = with_relay(app, port=relay.port)
         results: list[Any] = []
@@ -206,13 +190,7 @@ def test_a_job_that_runs_twice_sends_nothing_twice(app: App, clock: Any) -> None
 
 
 def test_a_shift_ends_and_the_rest_waits_for_the_next(app: App, clock: Any) -> None:
-    with app.database.writing() as session:
-        world.add_cast(session, key=app.suppression_key, now=app.now())
-        world.add_crowd(session, 99, key=app.suppression_key, now=app.now())
-        world.add_catalogue(session, app.now())
-        campaign = world.sending(app, session)
-    clock.at = campaign.frozen_at
-
+    campaign = make_campaign(app, clock, crowd=99)
     with pytest.MonkeyPatch.context() as patch:
 
         def tenth(stage: str, talk: Talk) -> None:
@@ -239,14 +217,10 @@ def test_a_shift_is_over_by_itself_or_when_the_worker_is_told_to_stop() -> None:
 
 
 def test_a_job_sends_of_its_own_campaign_and_other_mail_before_it(app: App, clock: Any) -> None:
+    first = make_campaign(app, clock, crowd=3)
     with app.database.writing() as session:
-        world.add_cast(session, key=app.suppression_key, now=app.now())
-        world.add_crowd(session, 3, key=app.suppression_key, now=app.now())
-        world.add_catalogue(session, app.now())
-        first = world.sending(app, session)
-        second = world.sending(app, session, name="tweede")
+        second = world.sending(app, session, name="tweede", send_at=in_seconds(clock, 10))
         outbox.put(session, key="k", kind="t", recipient="a@b.example", message=b"x\r\n", now=app.now())
-    clock.at = first.frozen_at
     assert jobs.waiting_mail(app) == [None, first.id, second.id]
     with Relay() as relay:
         here = with_relay(app, port=relay.port)

@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from certificates import make_authority
 from clusters import cluster
-from delivery.conftest import make_campaign
-from delivery.test_processes import ROOT, assert_accounted, campaign_status, ended, environment, heard_of
-from delivery.test_processes import wait_for as waiting
+from delivery.processes import ROOT, assert_accounted, campaign_status, ended, environment, make_campaign
+from delivery.processes import wait_for as waiting
 from namespaces import ADDRESS, NETWORK, Hosts, hosts
 from relays import Relay
 from sqlalchemy import func, select
@@ -88,7 +87,6 @@ def test_a_host_cut_off_in_mid_send_holds_nobody_up_and_comes_back_by_itself(
         try:
             with on.inside("db"):
                 relay.__enter__()
-            heard_of(app)
             one = work(on, "one", app, relay.port, authority.ca_file)
             running.append(one)
             wait_for(lambda: relay.received)

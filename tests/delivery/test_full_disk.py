@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 from conftest import lacking, make_project
-from delivery.conftest import make_campaign
-from delivery.test_processes import assert_accounted, campaign_status, ended, sink, spawn, start
-from delivery.test_processes import wait_for as waiting
+from delivery.processes import assert_accounted, campaign_status, ended, make_campaign, sink, spawn
+from delivery.processes import wait_for as waiting
 
 from outreach.app import App, open_app
 from outreach.models import CampaignStatus
@@ -91,7 +90,7 @@ def test_a_disk_that_is_full_from_the_start_is_a_fault_with_words(app: App, smal
     make_campaign(app, clock, crowd=5)
     with sink() as relay:
         full = fill(small_disk)
-        refused = ended(start(app, relay.port, "worker", "--once"), code=1)
+        refused = ended(spawn(app, relay.port, "worker", "--once"), code=1)
         assert "full" in refused["err"] or "No space left" in refused["err"], refused
         assert "Traceback" not in refused["err"]
         assert not relay.received

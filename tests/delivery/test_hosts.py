@@ -14,9 +14,18 @@ from typing import Any
 import pytest
 import world
 from clusters import cluster
-from delivery.conftest import make_campaign
-from delivery.test_processes import assert_accounted, by_address, campaign_status, ended, sink, spawn
-from delivery.test_processes import wait_for as waiting
+from delivery.processes import (
+    assert_accounted,
+    by_address,
+    campaign_status,
+    ended,
+    in_seconds,
+    keep_real_time,
+    make_campaign,
+    sink,
+    spawn,
+)
+from delivery.processes import wait_for as waiting
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
@@ -29,12 +38,8 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def app(project: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, postgres_url: str) -> Iterator[App]:
-    """The project, open on PostgreSQL."""
-    monkeypatch.setenv("OUTREACH_DATABASE__URL", postgres_url)
-    app = open_app(project, clock=clock)
-    yield app
-    app.close()
+def app(on_postgres: App) -> App:
+    return on_postgres
 
 
 @pytest.fixture
@@ -154,11 +159,12 @@ def test_postgresql_restarted_in_mid_send_loses_nothing_and_sending_goes_on_by_i
 
 def test_killed_in_the_middle_of_a_start_the_next_tick_starts_it_whole(app: App, clock: Any, start: Start) -> None:
     """The audience is half written when the worker dies: nothing of it is left, and it is frozen once."""
+    keep_real_time(clock)
     with app.database.writing() as session:
         world.add_cast(session, key=app.suppression_key, now=app.now())
         world.add_crowd(session, 20, key=app.suppression_key, now=app.now())
         world.add_catalogue(session, app.now())
-        world.scheduled(app, session)
+        world.scheduled(app, session, send_at=in_seconds(clock, 60))
         session.execute(update(Campaign).values(send_at=text("now()")))
     with sink() as relay:
         with app.database.writing() as session:

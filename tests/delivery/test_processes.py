@@ -2,100 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 import world
-from delivery.conftest import make_campaign
-from relays import Relay, Talk, free_port
-from sqlalchemy import select, update
+from delivery.processes import (
+    assert_accounted,
+    by_address,
+    campaign_status,
+    ended,
+    in_seconds,
+    make_campaign,
+    sink,
+    spawn,
+    wait_for,
+)
+from relays import Talk, free_port
+from sqlalchemy import select
 
 from outreach.app import App
 from outreach.delivery import presence
-from outreach.models import Campaign, CampaignStatus, Contact, Delivery, Installation, Worker
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def environment(app: App, port: int, **settings: object) -> dict[str, str]:
-    given = {f"OUTREACH_{name}".upper(): str(value) for name, value in settings.items()}
-    path = {"PYTHONPATH": str(ROOT), "OUTREACH_PROJECT": str(app.project), "OUTREACH_RELAY__PORT": str(port)}
-    return {**os.environ, **path, **given}
-
-
-def heard_of(app: App) -> None:
-    """Let real processes find that a sender was here a moment ago: the tests' own clock stands still in 2026."""
-    with app.database.writing() as session:
-        session.execute(update(Installation).values(seen_at=datetime.now(UTC)))
-
-
-def spawn(app: App, port: int, *arguments: str, **settings: object) -> subprocess.Popen[str]:
-    heard_of(app)
-    return start(app, port, *arguments, **settings)
-
-
-def start(app: App, port: int, *arguments: str, **settings: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "cli.py"), *(arguments or ("worker", "--until-idle", "--json"))]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, env=environment(app, port, **settings), cwd=app.project, stdout=pipe, stderr=pipe, text=True
-    )
-
-
-def ended(process: subprocess.Popen[str], code: int | None = 0, seconds: float = 60) -> dict[str, Any]:
-    out, err = process.communicate(timeout=seconds)
-    assert code is None or process.returncode == code, (process.returncode, out, err)
-    return json.loads(out) if out.startswith("{") else {"out": out, "err": err}
-
-
-def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.005)
-
-
-def by_address(app: App) -> dict[str, str]:
-    """Return the status of each row that wasn't skipped."""
-    with app.database.reading() as session:
-        query = select(Contact.address, Delivery.status).join(Contact, Contact.id == Delivery.contact_id)
-        return {str(address): status.value for address, status in session.execute(query) if status != "skipped"}
-
-
-def campaign_status(app: App) -> CampaignStatus:
-    with app.database.reading() as session:
-        return session.scalars(select(Campaign.status)).one()
-
-
-def assert_accounted(app: App, relay: Relay, audience: int) -> Counter[str]:
-    """Check what must hold at any moment, also just after a kill."""
-    taken = list(relay.recipients)
-    assert len(taken) == len(set(taken)), "a mail went out twice"
-    found = by_address(app)
-    assert len(found) == audience
-    assert {address for address, status in found.items() if status == "sent"} <= set(taken)
-    assert {found[address] for address in taken} <= {"sent", "sending", "uncertain"}
-    return Counter(found.values())
-
-
-@contextmanager
-def sink(**options: Any) -> Iterator[Relay]:
-    with Relay(**options) as relay:
-        yield relay
+from outreach.models import Campaign, CampaignStatus, Delivery, Worker
 
 
 def test_killed_in_mid_batch_twenty_times_no_mail_goes_twice_and_every_row_is_accounted_for(
@@ -129,13 +62,8 @@ def test_killed_in_mid_batch_twenty_times_no_mail_goes_twice_and_every_row_is_ac
 
 
 @pytest.mark.postgres
-def test_killed_in_mid_batch_on_postgresql_and_taken_over_at_once(
-    project: Path, clock: Any, monkeypatch: pytest.MonkeyPatch, postgres_url: str
-) -> None:
-    from outreach.app import open_app
-
-    monkeypatch.setenv("OUTREACH_DATABASE__URL", postgres_url)
-    app = open_app(project, clock=clock)
+def test_killed_in_mid_batch_on_postgresql_and_taken_over_at_once(on_postgres: App, clock: Any) -> None:
+    app = on_postgres
     make_campaign(app, clock, crowd=299)
     with sink() as relay:
         for aim in (40, 90, 150):
@@ -151,7 +79,6 @@ def test_killed_in_mid_batch_on_postgresql_and_taken_over_at_once(
     assert set(counts) <= {"sent", "uncertain"}
     assert counts["uncertain"] <= 12
     assert done["finished"] == 1
-    app.close()
 
 
 def test_two_processes_never_send_the_same_campaign_twice(both: App, clock: object) -> None:
@@ -170,7 +97,7 @@ def test_two_processes_never_send_the_same_campaign_twice(both: App, clock: obje
 def test_two_campaigns_at_once_never_pass_the_frequency_cap_together(both: App, clock: object) -> None:
     make_campaign(both, clock, crowd=59)
     with both.database.writing() as session:
-        world.sending(both, session, name="tweede", send_at="2026-12-02 10:00")
+        world.sending(both, session, name="tweede", send_at=in_seconds(clock, 10))
     with sink(delay=0.01) as relay:
         workers = [spawn(both, relay.port, frequency__max=1) for _ in range(2)]
         for worker in workers:
@@ -181,13 +108,8 @@ def test_two_campaigns_at_once_never_pass_the_frequency_cap_together(both: App, 
 
 
 @pytest.mark.postgres
-def test_a_worker_given_up_for_dead_may_still_write_the_answer_it_got(
-    project: Path, clock: Any, monkeypatch: pytest.MonkeyPatch, postgres_url: str
-) -> None:
-    from outreach.app import open_app
-
-    monkeypatch.setenv("OUTREACH_DATABASE__URL", postgres_url)
-    app = open_app(project, clock=clock)
+def test_a_worker_given_up_for_dead_may_still_write_the_answer_it_got(on_postgres: App, clock: Any) -> None:
+    app = on_postgres
     make_campaign(app, clock, crowd=20)
     reached, go_on = threading.Event(), threading.Event()
 
@@ -208,7 +130,6 @@ def test_a_worker_given_up_for_dead_may_still_write_the_answer_it_got(
         go_on.set()
         ended(slow)
     assert assert_accounted(app, relay, 21) == {"sent": 21}
-    app.close()
 
 
 def test_pause_restart_resume_gives_nobody_a_second_copy(app: App, clock: object) -> None:

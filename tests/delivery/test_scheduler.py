@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import world
 from delivery.conftest import make_campaign, with_relay
-from delivery.test_processes import ended, spawn, wait_for
+from delivery.processes import ended, in_seconds, keep_real_time, spawn, wait_for
 from relays import Relay
 from sqlalchemy import select, update
 
@@ -30,13 +30,13 @@ def status(app: App, name: str = "december-2026") -> CampaignStatus:
         return session.scalars(select(Campaign.status).where(Campaign.name == name)).one()
 
 
-def prepare(app: App, *names: str) -> None:
+def prepare(app: App, *names: str, **changes: object) -> None:
     with app.database.writing() as session:
         world.add_cast(session, key=app.suppression_key, now=app.now())
         world.add_crowd(session, 3, key=app.suppression_key, now=app.now())
         world.add_catalogue(session, app.now())
         for name in names:
-            world.scheduled(app, session, name=name)
+            world.scheduled(app, session, name=name, **changes)
 
 
 def queue(app: App) -> None:
@@ -147,8 +147,9 @@ def test_two_schedulers_at_once_start_and_send_once(both: App, clock: Any) -> No
     assert (changes(both, "started"), changes(both, "finished")) == (1, 1)
 
 
-def test_a_machine_asleep_over_the_due_time_starts_when_it_wakes_and_once(app: App) -> None:
-    prepare(app, "december-2026")
+def test_a_machine_asleep_over_the_due_time_starts_when_it_wakes_and_once(app: App, clock: Any) -> None:
+    keep_real_time(clock)
+    prepare(app, "december-2026", send_at=in_seconds(clock, 3600))
     with Relay() as relay:
         worker = spawn(app, relay.port, "worker")
         try:
