@@ -7,10 +7,13 @@ through the functions that `outreach campaign` calls, with a clock that is half 
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+from federation import SENDER
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
@@ -41,13 +44,6 @@ SERVICES = 60
 NAMES = ("Ann", "Bart", "Chloë", "Dries", "Ömer", "Fien", "Günther", "Hélène", "Jef", "Lotte")
 
 SETTINGS = """\
-[sender]
-type = "federation"
-name = "Federatie Voorbeeld"
-address = "Voorbeeldstraat 1, 9000 Gent"
-enterprise_number = "1999.000.150"
-email = "nieuws@federatie.example"
-
 [site]
 url = "https://nieuws.federatie.example"
 
@@ -93,7 +89,9 @@ def make(
 ) -> None:
     """Make the project; `plain` takes a template that can't be rendered ahead, `dkim` signs with RSA-2048."""
     folder.mkdir()
-    (folder / "outreach.toml").write_text(SETTINGS.format(port=port, connections=connections) + (DKIM if dkim else ""))
+    (folder / "outreach.toml").write_text(
+        SENDER + SETTINGS.format(port=port, connections=connections) + (DKIM if dkim else "")
+    )
     if dkim:
         signing.make_key(folder / ".state" / "dkim.pem")
     shutil.copytree(ROOT / "templates", folder / "templates")

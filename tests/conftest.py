@@ -23,6 +23,7 @@ import namespaces
 import postoffice
 import pytest
 from argon2 import PasswordHasher
+from federation import SENDER
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -58,15 +59,8 @@ def clock() -> Clock:
     return Clock()
 
 
-SETTINGS = """\
-[sender]
-type = "federation"
-name = "Federatie Voorbeeld"
-address = "Voorbeeldstraat 1, 9000 Gent"
-enterprise_number = "1999.000.150"
-email = "nieuws@federatie.example"
-
-[site]
+SETTINGS = f"""\
+{SENDER}[site]
 url = "http://news.example"
 
 [tracking]
