@@ -72,7 +72,7 @@ def confirm_sign_up(
 
 
 def already(session: Session, row: Confirmation, settings: Settings, links: Links, now: datetime) -> None:
-    """Tell a subscriber that he is one, with the way to his preferences."""
+    """Tell a reader that he is one, with the way to his preferences."""
     letter = Letter(
         "U bent al ingeschreven",
         (
