@@ -125,7 +125,7 @@ def text_of(message: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def write_files(project: Path, send_at: datetime) -> None:
+def write_lists(project: Path) -> None:
     numbers = {
         name: format_enterprise_number(make_enterprise_number(19_970_001 + index))
         for index, name in enumerate(("ann", "bob", "cleo", "dan", "eve"))
@@ -137,6 +137,9 @@ def write_files(project: Path, send_at: datetime) -> None:
     enterprise = format_enterprise_number(make_enterprise_number(19_980_001))
     (project / "catalogus.yaml").write_text(CATALOGUE.format(number=enterprise))
     (project / "segments" / "iedereen.yaml").write_text("title: Iedereen\ncompany_status: active\n")
+
+
+def write_campaign(project: Path, send_at: datetime) -> None:
     local = send_at.isoformat(sep=" ", timespec="seconds")
     (project / "voorjaar.yaml").write_text(CAMPAIGN.format(send_at=local, service="groenonderhoud"))
 
@@ -152,7 +155,7 @@ def test_from_a_list_of_companies_to_a_confirmed_lead(
     project: Path, site: App, mailbox: Mailbox, cli: Callable[..., Ran]
 ) -> None:
     add_users(site)
-    write_files(project, datetime.now(UTC) + timedelta(seconds=8))
+    write_lists(project)
     assert cli("import", "suppressions", "oud.txt").code == 0
     imported = cli("import", "contacts", "contacten.csv")
     assert imported.code == 1, imported.err  # Dan's company isn't known to be a legal person
@@ -163,6 +166,7 @@ def test_from_a_list_of_companies_to_a_confirmed_lead(
 
     explained = json.loads(cli("segment", "explain", "iedereen", "--json").out)
     assert (explained["contacts"], explained["mailable"]) == (4, 2)
+    write_campaign(project, datetime.now(UTC) + timedelta(seconds=8))
     for step in (("new", "voorjaar.yaml", "--as", "ann"), ("check", "voorjaar"), ("submit", "voorjaar", "--as", "ann")):
         done = cli("campaign", *step)
         assert done.code == 0, done.err
