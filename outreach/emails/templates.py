@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ PARTS = "_parts"
 MAX_PARTS = 200
 MAX_TOLD = 100
 MAX_FILE = 1024 * 1024
+# Of so many templates it is remembered what was found in their texts, on which alone it depends: a campaign is looked
+# through at every step of its life, and its template takes most of that time.
+REMEMBERED = 16
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,12 @@ def _parts(folder: Path) -> list[Path]:
 
 def faults(source: TemplateSource) -> list[Complaint]:
     """Find what is wrong with a template before anything is rendered."""
+    return list(_faults(source.to_json()))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _faults(kept: str) -> tuple[Complaint, ...]:
+    source = TemplateSource.from_json(kept)
     found = [
         Complaint(
             source.file("template.toml"),
@@ -150,11 +160,17 @@ def faults(source: TemplateSource) -> list[Complaint]:
             found.append(Complaint(source.file("template.toml"), None, text))
     for part, html in (("body.mjml", True), ("body.txt", False), ("subject", False)):
         found += _part_faults(source, part, html=html, seen=set())
-    return found
+    return tuple(found)
 
 
 def names_used(source: TemplateSource, part: str) -> set[str]:
     """Name what a body or part uses, in the parts that it includes too."""
+    return set(_names_used(source.to_json(), part))
+
+
+@lru_cache(maxsize=2 * REMEMBERED)
+def _names_used(kept: str, part: str) -> frozenset[str]:
+    source = TemplateSource.from_json(kept)
     environment = TemplateEnvironment(source.loadable, html=part.endswith(".mjml"))
     used: set[str] = set()
     waiting, seen = [part], {part}
@@ -167,7 +183,7 @@ def names_used(source: TemplateSource, part: str) -> set[str]:
         found = {name for name in meta.find_referenced_templates(tree) if name} - seen
         seen |= found
         waiting += found
-    return used
+    return frozenset(used)
 
 
 def shows(source: TemplateSource, given: str) -> bool:

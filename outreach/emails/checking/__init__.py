@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from outreach.emails import templates
 from outreach.emails.checking import clients, lawful, legible, names, readable, slips, texts
@@ -41,12 +43,18 @@ _MAX_ELEMENTS = 8000
 
 def source_findings(template: TemplateSource, programs: Sequence[str] = ()) -> list[Finding]:
     """List what is wrong with a template as it is written."""
+    return list(_source_findings(template.to_json(), tuple(template.lines.items()), tuple(programs)))
+
+
+@lru_cache(maxsize=templates.REMEMBERED)
+def _source_findings(kept: str, lines: tuple[tuple[str, int], ...], programs: tuple[str, ...]) -> tuple[Finding, ...]:
+    template = replace(TemplateSource.from_json(kept), lines=dict(lines))
     structure = Structure(template)
     found = [*names.check(template), *structure.walk(), *clients.source_findings(template, clients.chosen(programs))]
     found += slips.check(template)
     if not any(one.severity is Severity.ERROR for one in found if one.code.startswith(("jinja", "include"))):
         found += lawful.always(template)
-    return ordered(found)
+    return tuple(ordered(found))
 
 
 def findings(
