@@ -148,11 +148,11 @@ def _index_some(session: Session, last: int) -> int | None:
 
 
 def _fts(name: str) -> str:
-    # No positions and no sizes: a suggestion needs neither, and the order is that of the rank. Up to three letters and
-    # a mark have postings of their own; longer beginnings are few enough to be merged.
+    # No positions and no sizes: a suggestion needs neither, and the order is that of the rank. Up to three letters,
+    # behind size and mark, have postings of their own; longer beginnings are few enough to be merged.
     return (
         f"CREATE VIRTUAL TABLE {name} USING fts5(words, content='register_name', content_rowid='rank', detail=none, "
-        "columnsize=0, prefix='2 3 4', tokenize=\"ascii tokenchars '^~=_'\")"
+        "columnsize=0, prefix='3 4 5', tokenize=\"ascii tokenchars '^~=_'\")"
     )
 
 

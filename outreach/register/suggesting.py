@@ -2,9 +2,8 @@
 
 First the companies that are called just so, then those whose name starts with what was typed, then those where every
 typed word starts a word of the name; then the same in their other names, commercial ones and abbreviations. Each step
-is in the order of rank (`outreach.register.naming`). SQLite's FTS5 gives rows in that order and stops at the tenth.
-PostgreSQL's GIN index knows no order, and sorting the 50,000 companies with a "van" takes too long; so where it finds
-more than a few, the first of the table are looked through, where ten of so many are mostly soon found.
+is in the order of rank (`outreach.register.naming`), and goes through one size of names after the other until there
+are enough: an index gives all that fit before the first can be told, and of a "van" there are 50,000.
 """
 
 from __future__ import annotations
@@ -19,11 +18,9 @@ from sqlalchemy.orm import Session
 from outreach.belgium.legal_forms import legal_form
 from outreach.belgium.places import place_of
 from outreach.models import RegisterEntry
-from outreach.register.naming import INDEX, NUMBERS, VECTOR, whole, words_of
+from outreach.register.naming import INDEX, NUMBERS, SIZES, VECTOR, whole, words_of
 
 LIMIT = 10
-_FEW = 2_000
-_LOOKED_THROUGH = 20_000
 _DIGITS = re.compile(r"\s*(?:BE)?[\s.]*([01][\d.\s]{2,13})", re.I)
 
 
@@ -90,32 +87,32 @@ def _is_ready(session: Session) -> bool:
     return True
 
 
-def _ranks(session: Session, terms: Sequence[_Term], limit: int) -> Sequence[int]:
-    if session.get_bind().dialect.name == "sqlite":
-        query = " AND ".join(f'"{term.token}"' + ("*" if term.starts else "") for term in terms)
-        statement = f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH :query ORDER BY rowid LIMIT :limit"
-        return session.scalars(text(statement), {"query": query, "limit": limit}).all()
-    found = _look_up(session, terms, _FEW + 1)
-    if len(found) <= _FEW:
-        return sorted(found)[:limit]
-    found = _look_through(session, terms, limit)
-    return found if len(found) == limit else sorted(_look_up(session, terms, None))[:limit]
+def _ranks(session: Session, terms: Sequence[_Term], limit: int) -> list[int]:
+    """Return the first ranks that fit; whole names are few, so those of all sizes are looked up at once."""
+    if not any(term.starts for term in terms):
+        return _look_up(session, SIZES, terms, limit)
+    found: list[int] = []
+    for size in SIZES:
+        if len(found) < limit:
+            found += _look_up(session, size, terms, limit - len(found))
+    return found
 
 
-def _look_through(session: Session, terms: Sequence[_Term], limit: int) -> Sequence[int]:
-    fits = " AND ".join(f"position(:term{at} IN ' ' || words || ' ') > 0" for at in range(len(terms)))
-    parameters = {f"term{at}": f" {term.token}" + ("" if term.starts else " ") for at, term in enumerate(terms)}
-    statement = (
-        f"SELECT rank FROM (SELECT rank, words FROM register_name ORDER BY rank LIMIT {_LOOKED_THROUGH}) AS first "
-        f"WHERE {fits} ORDER BY rank LIMIT :limit"
+def _look_up(session: Session, sizes: str, terms: Sequence[_Term], limit: int) -> list[int]:
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    quote, star, both, either = ('"', "*", " AND ", " OR ") if sqlite else ("'", ":*", " & ", " | ")
+    query = either.join(
+        both.join(f"{quote}{size}{term.token}{quote}{star if term.starts else ''}" for term in terms) for size in sizes
     )
-    return session.scalars(text(statement), {**parameters, "limit": limit}).all()
+    return list(session.scalars(_OF_SQLITE if sqlite else _OF_POSTGRESQL, {"query": query, "limit": limit}))
 
 
-def _look_up(session: Session, terms: Sequence[_Term], limit: int | None) -> Sequence[int]:
-    statement = f"SELECT rank FROM register_name WHERE {VECTOR} @@ CAST(:query AS tsquery) LIMIT :limit"
-    query = " & ".join(f"'{term.token}'" + (":*" if term.starts else "") for term in terms)
-    return session.scalars(text(statement), {"query": query, "limit": limit}).all()
+_OF_SQLITE = text(f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH :query ORDER BY rowid LIMIT :limit")
+# `OFFSET 0` keeps the order out of the search: the planner would walk through the table by rank.
+_OF_POSTGRESQL = text(
+    f"SELECT rank FROM (SELECT rank FROM register_name WHERE {VECTOR} @@ CAST(:query AS tsquery) OFFSET 0) AS fit "
+    "ORDER BY rank LIMIT :limit"
+)
 
 
 def _by_number(session: Session, digits: str, limit: int) -> list[Suggestion]:

@@ -103,6 +103,20 @@ def test_both_databases_give_the_same_answers_and_all_there_are(both: App, tmp_p
             assert found[: len(in_name)] == in_name or len(by_name) < 10, text
 
 
+def test_the_shortest_names_come_first_whatever_their_length(both: App, tmp_path: Path) -> None:
+    names = ["Voorbeeld" + "en" * length for length in (20, 0, 4, 14, 9, 1, 2, 11, 7, 3, 5, 16)]
+    denomination = [(company(n), "2", "001", name) for n, name in enumerate(names)]
+    denomination.append((company(1), "2", "003", "Een winkel met een heel lange naam van een voorbeeld"))
+    extract = hand.full(
+        tmp_path / "extract", enterprise=[enterprise(company(n)) for n in range(len(names))], denomination=denomination
+    )
+    hand.take_in(both, extract)
+    with both.database.reading() as session:
+        found = [[one.name for one in suggesting.suggest(session, "voorb", limit)] for limit in (3, 10, 99)]
+        assert found == [sorted(names, key=len)[:limit] for limit in (3, 10, 99)]
+        assert [one.name for one in suggesting.suggest(session, "winkel voorbeeld")] == ["Voorbeeld"]
+
+
 def test_before_the_first_import_nothing_is_suggested(both: App) -> None:
     with both.database.reading() as session:
         assert suggesting.suggest(session, "van") == []
