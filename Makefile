@@ -13,8 +13,10 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(VENV)/.ready
 	$(BIN)/python cli.py demo $(if $(ONCE),--once) $(DEMO_FLAGS)
 
+# In the order of the files: xdist's own puts those of few tests last, and they are the long ones, so that one process
+# would wait for the other.
 test: $(VENV)/.ready-dev lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
