@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_a_faulty_file_changes_nothing_and_ends_with_exit_code_1(cli: Cli, proje
     ("arguments", "words"),
     [
         (("--basis", "customer"), "sender.type"),
-        (("--date", "2027-01-01"), "future"),
+        (("--date", f"{date.today() + timedelta(days=30)}"), "future"),
         (("--map", "Kolom=email"), "not there"),
         (("--map", "Bron=nonsens"), "names no field"),
         (("--map", "Bron"), "Header=field"),

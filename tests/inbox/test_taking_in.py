@@ -119,6 +119,7 @@ def test_a_pipe_takes_a_message_in_and_acts_on_it(
     mail = office.mail_to("ann")
     raw = post.bounce(mail, to="undisclosed-recipients:;", returned="Subject: x\n")
     monkeypatch.setattr(sys, "stdin", Stdin(raw))
+    monkeypatch.setattr("outreach.commands.door._clock", lambda: office.clock)  # the mail left by it
     ran = cli("inbox", "receive", "--recipient", mail.sender)
     assert ran.code == 0, ran.err
     assert office.suppressed() == 1, "the envelope's recipient holds the token where To does not"
