@@ -46,7 +46,7 @@ def scope(connection: duckdb.DuckDBPyConnection, touched: str | None = None) -> 
 
 
 def compose(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary table `entry` with the columns of `COLUMNS`, of everybody in scope."""
+    """Make the view `entry` with the columns of `COLUMNS`, of everybody in scope, over tables that are made here."""
     _places(connection)
     _names(connection)
     _seats(connection)
@@ -69,6 +69,7 @@ def _places(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _names(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `named`: the name that is shown of everybody, and all others."""
     columns = ", ".join(f"min(name) FILTER (language = '{code}') AS {name}" for name, code in _LANGUAGES.items())
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE official AS SELECT entity, {columns}, min(name) AS any_name
@@ -83,6 +84,16 @@ def _names(connection: duckdb.DuckDBPyConnection) -> None:
         f"""CREATE OR REPLACE TEMP TABLE commercial AS SELECT e.enterprise AS entity, {lines} AS names
         FROM scope_denomination d JOIN scope_entity e USING (entity)
         WHERE d.type NOT IN ('001', '002') AND d.name <> '' GROUP BY e.enterprise"""
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE named AS
+        SELECT e.number, o.nl, o.fr, o.de, o.en, a.names AS abbreviations, c.names AS commercial_names,
+            coalesce(o.nl, o.fr, o.de, o.en, o.any_name, split_part(a.names, chr(10), 1),
+                split_part(c.names, chr(10), 1), lpad(e.number::VARCHAR, 10, '0')) AS name
+        FROM scope_enterprise e
+        LEFT JOIN official o ON o.entity = e.number
+        LEFT JOIN abbreviation a ON a.entity = e.number
+        LEFT JOIN commercial c ON c.entity = e.number"""
     )
 
 
@@ -117,34 +128,34 @@ def _establishments(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _other(language: str) -> str:
-    return f"CASE WHEN o.{language} <> name THEN o.{language} END"
+    return f"CASE WHEN n.{language} <> n.name THEN n.{language} END AS name_{language}"
+
+
+def _line(text: str, length: int) -> str:
+    """Return the SQL for a text that an extract gives as it is: without line breaks and the like, empty if nothing."""
+    return rf"""nullif(left(CASE WHEN regexp_matches({text}, '[\x00-\x1f]')
+        THEN regexp_replace({text}, '[\x00-\x1f]+', ' ', 'g') ELSE {text} END, {length}), '')"""
 
 
 # A name in another language stands there only if it isn't the name itself.
 _ENTRY = f"""
-    SELECT lpad(e.number::VARCHAR, 10, '0') AS enterprise_number,
-        coalesce(o.nl, o.fr, o.de, o.en, o.any_name, split_part(a.names, chr(10), 1), split_part(c.names, chr(10), 1),
-            lpad(e.number::VARCHAR, 10, '0')) AS name,
-        {_other("nl")} AS name_nl, {_other("fr")} AS name_fr, {_other("de")} AS name_de, {_other("en")} AS name_en,
-        a.names AS abbreviations, c.names AS commercial_names,
-        left(e.form, 8) AS juridical_form, left(e.form_cac, 8) AS juridical_form_cac,
-        left(e.situation, 8) AS juridical_situation,
+    SELECT lpad(e.number::VARCHAR, 10, '0') AS enterprise_number, n.name,
+        {_other("nl")}, {_other("fr")}, {_other("de")}, {_other("en")}, n.abbreviations, n.commercial_names,
+        {_line("e.form", 8)} AS juridical_form, {_line("e.form_cac", 8)} AS juridical_form_cac,
+        {_line("e.situation", 8)} AS juridical_situation,
         e.started::VARCHAR AS start_date,
-        CASE WHEN s.struck IS NULL THEN left(s.zip, 12) END AS postcode,
-        CASE WHEN s.struck IS NULL AND p.zip IS NULL THEN left(s.municipality, 120) END AS municipality,
+        CASE WHEN s.struck IS NULL THEN coalesce(p.zip, {_line("s.zip", 12)}) END AS postcode,
+        CASE WHEN s.struck IS NULL AND p.zip IS NULL THEN {_line("s.municipality", 120)} END AS municipality,
         CASE WHEN s.struck IS NULL THEN p.municipality_nis END AS municipality_nis,
         CASE WHEN s.struck IS NULL THEN p.province_nis END AS province_nis,
-        CASE WHEN s.struck IS NULL THEN left(s.country, 120) END AS country,
+        CASE WHEN s.struck IS NULL THEN {_line("s.country", 120)} END AS country,
         s.struck::VARCHAR AS seat_struck_off_on,
-        coalesce(n.establishments, 0) AS establishments, w.provinces AS establishment_provinces,
+        coalesce(c.establishments, 0) AS establishments, w.provinces AS establishment_provinces,
         t.nace_2025, t.section_2025, t.rule_2025, t.nace_2008, t.section_2008, t.rule_2008, t.sector_version
     FROM scope_enterprise e
-    LEFT JOIN official o ON o.entity = e.number
-    LEFT JOIN abbreviation a ON a.entity = e.number
-    LEFT JOIN commercial c ON c.entity = e.number
+    JOIN named n USING (number)
     LEFT JOIN seat s ON s.entity = e.number
     LEFT JOIN place p ON p.zip = s.zip AND s.country IS NULL
-    LEFT JOIN working_count n ON n.enterprise = e.number
+    LEFT JOIN working_count c ON c.enterprise = e.number
     LEFT JOIN working_province w ON w.enterprise = e.number
-    LEFT JOIN sector t ON t.enterprise = e.number
-    ORDER BY e.number"""
+    LEFT JOIN sector t ON t.enterprise = e.number"""

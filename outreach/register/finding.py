@@ -20,6 +20,7 @@ _CODED = (
     ("denomination", "language", "Language"),
     ("address", "type", "TypeOfAddress"),
 )
+_SEATS = "SELECT count(*) FROM scope_enterprise e JOIN seat s ON s.entity = e.number"
 
 
 def codes(extract: Extract) -> list[tuple[str, str, str, str]]:
@@ -38,7 +39,7 @@ def codes(extract: Extract) -> list[tuple[str, str, str, str]]:
 
 
 def of_full(connection: Connection, extract: Extract) -> dict[str, Any]:
-    """Return the findings of a Full extract; the mass and the table `composed` are filled."""
+    """Return the findings of a Full extract; the mass is filled, and everything composed."""
     known = "SELECT DISTINCT Category AS category, Code AS code FROM " + csv_of(extract.parts["code"])
     with refusing("code.csv"):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE known_code AS {known}")
@@ -56,9 +57,11 @@ def of_full(connection: Connection, extract: Extract) -> dict[str, Any]:
         "without_seat": _one(
             connection, "SELECT count(*) FROM scope_enterprise e ANTI JOIN seat s ON s.entity = e.number"
         ),
-        "seats_abroad": _one(connection, "SELECT count(*) FROM composed WHERE country IS NOT NULL"),
-        "seats_struck_off": _one(connection, "SELECT count(*) FROM composed WHERE seat_struck_off_on IS NOT NULL"),
-        "without_sector": _one(connection, "SELECT count(*) FROM composed WHERE sector_version IS NULL"),
+        "seats_abroad": _one(connection, f"{_SEATS} WHERE s.struck IS NULL AND s.country <> ''"),
+        "seats_struck_off": _one(connection, f"{_SEATS} WHERE s.struck IS NOT NULL"),
+        "without_sector": _one(
+            connection, "SELECT count(*) FROM scope_enterprise e ANTI JOIN sector t ON t.enterprise = e.number"
+        ),
         "unknown_postcodes": _unknown_postcodes(connection),
         "unknown_codes": _unknown_codes(connection),
     }

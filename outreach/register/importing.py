@@ -137,7 +137,7 @@ def _full(work: _Work) -> Imported:
         with work.stage("compose"):
             _compose(connection)
             found = finding.of_full(connection, extract)
-            count = _count(connection, "composed")
+            count = _count(connection, "scope_enterprise")
         if count == 0:
             raise Refusal(f"{extract.path}: no active legal person in enterprise.csv; download the extract again")
         _write_beside(work, connection)
@@ -168,7 +168,7 @@ def _update(work: _Work) -> Imported:
         else:
             naming.compose_words(connection)
             touched = [f"{number:010d}" for (number,) in connection.execute("FROM touched").fetchall()]
-            rows = connection.execute("FROM composed").fetchall()
+            rows = connection.execute("FROM entry").fetchall()
             names = connection.execute("SELECT rank, words FROM name_row").fetchall()
         with work.stage("store"):
             connection.execute("CHECKPOINT")
@@ -191,21 +191,19 @@ def _added(findings: dict[str, Any], **more: int) -> dict[str, Any]:
 
 
 def _compose(connection: mass.Connection, touched: str | None = None) -> None:
-    """Make the table `composed` and the view `entry_name`, of everybody or of the enterprises in a table."""
+    """Make the view `entry`, of everybody or of the enterprises in a table."""
     composing.scope(connection, touched)
     composing.compose(connection)
-    connection.execute("CREATE TEMP TABLE composed AS FROM entry")
-    connection.execute("CREATE TEMP VIEW entry_name AS SELECT enterprise_number::BIGINT AS number, name FROM composed")
 
 
 def _write_beside(work: _Work, connection: mass.Connection) -> None:
     """Write what was composed, and its index of names, into tables beside the ones in use."""
     with work.stage("write entries"):
         staging.make(work.database)
-        staging.fill(work.database, connection, "FROM composed", RegisterEntry.__tablename__, work.folder)
+        staging.fill(work.database, connection, "entry", staging.ENTRIES)
     with work.stage("index names"):
         naming.compose_words(connection)
-        staging.fill(work.database, connection, "SELECT rank, words FROM name_row", "register_name", work.folder)
+        staging.fill(work.database, connection, "name_row", staging.NAMES)
         staging.index_names(work.database)
 
 

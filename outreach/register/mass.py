@@ -101,11 +101,16 @@ def refusing(what: str) -> Iterator[None]:
         raise
 
 
-def csv_of(part: Part) -> str:
-    """Return the SQL that reads a file as text: type guessing loses leading zeros and breaks dates."""
-    columns = ", ".join(f"'{_quoted(name)}': 'VARCHAR'" for name in part.header)
+def csv_of(part: Part, number: str | None = None) -> str:
+    """Return the SQL that reads a file as text: type guessing loses leading zeros and breaks dates.
+
+    The column `number` is read as a whole number, whose dots stand between thousands.
+    """
+    types = {name: "BIGINT" if name == number else "VARCHAR" for name in part.header}
+    columns = ", ".join(f"'{_quoted(name)}': '{type}'" for name, type in types.items())
+    dots = "thousands = '.', decimal_separator = ',', " if number else ""
     return (
-        f"read_csv('{_quoted(str(part.path))}', header = true, delim = ',', quote = '\"', escape = '\"', "
+        f"read_csv('{_quoted(str(part.path))}', header = true, delim = ',', quote = '\"', escape = '\"', {dots}"
         f"auto_detect = false, columns = {{{columns}}})"
     )
 
@@ -173,13 +178,15 @@ _KEYS = {
 }
 
 
-def rows_of(table: str, part: Part, where: str = "true", of: str = "", also: str = "") -> str:
+def rows_of(table: str, part: Part, where: str = "true", of: str = "", also: str = "", *, numbers: bool = False) -> str:
     """Return the SQL for the rows of a file as the table holds them: of everybody, or of those that `of` joins.
 
-    The rest is worked out after the join: half the rows are of natural persons.
+    The rest is worked out after the join: half the rows are of natural persons. With `numbers`, a key that is no number
+    is an error, and not just none of ours.
     """
     name, column = _KEYS[table]
-    read = f"SELECT {number_of(column)} AS {name}, * FROM {csv_of(part)} WHERE {where}"
+    key, source = (column, csv_of(part, column)) if numbers else (number_of(column), csv_of(part))
+    read = f"SELECT {key} AS {name}, * FROM {source} WHERE {where}"
     return f"SELECT {name}, {also}{_ROWS[table]} FROM ({read}) {of}"
 
 
@@ -203,11 +210,16 @@ def load_entities(connection: Connection, extract: Extract) -> None:
 
 
 def load(connection: Connection, extract: Extract, table: str) -> None:
-    """Read the rows of legal persons from one of the big files."""
+    """Read the rows of legal persons from one of the big files.
+
+    Reading numbers as numbers takes a sixth less time than making them out of text, and stops at one that isn't any.
+    """
+    part, of = extract.parts[table], "SEMI JOIN entity USING (entity)"
     with refusing(f"{table}.csv"), _joined_as_written(connection):
-        connection.execute(
-            f"CREATE TABLE {table} AS {rows_of(table, extract.parts[table], of='SEMI JOIN entity USING (entity)')}"
-        )
+        try:
+            connection.execute(f"CREATE TABLE {table} AS {rows_of(table, part, of=of, numbers=True)}")
+        except duckdb.ConversionException:
+            connection.execute(f"CREATE TABLE {table} AS {rows_of(table, part, of=of)}")
 
 
 @contextmanager

@@ -53,13 +53,13 @@ def whole(words: Sequence[str]) -> str:
 
 
 def compose_words(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary table `name_row` (rank, words) of everybody in the table `entry_name` (number, name)."""
+    """Make the temporary table `name_row` (rank, words) of everybody in the table `named` (number, name)."""
     size = " + ".join(f"(length(name) > {longest})::INTEGER" for longest in _LONGEST)
     connection.execute(
         rf"""CREATE OR REPLACE TEMP TABLE name_row AS
         WITH names AS (
             SELECT e.enterprise AS number, lower(strip_accents(d.name)) AS folded, bool_or(d.name = n.name) AS shown
-            FROM scope_denomination d JOIN scope_entity e USING (entity) JOIN entry_name n ON n.number = e.enterprise
+            FROM scope_denomination d JOIN scope_entity e USING (entity) JOIN named n ON n.number = e.enterprise
             WHERE d.name <> '' GROUP BY ALL
         ),
         split AS (
@@ -79,7 +79,7 @@ def compose_words(connection: duckdb.DuckDBPyConnection) -> None:
                 ELSE list_concat(['~' || whole], words) END))) AS words
             FROM told GROUP BY number
         ),
-        sized AS (SELECT number, name, '{SIZES}'[1 + {size}] AS size FROM entry_name)
+        sized AS (SELECT number, name, '{SIZES}'[1 + {size}] AS size FROM named)
         SELECT length(n.name)::BIGINT * {NUMBERS} + n.number AS rank,
             array_to_string(list_sort([n.size || word for word in l.words if length(word) > 1]), ' ') AS words
         FROM sized n JOIN listed l USING (number)

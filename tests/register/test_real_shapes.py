@@ -104,6 +104,46 @@ def test_belgium_by_name_days_of_the_year_nought_and_blank_lines_do_no_harm(both
     assert (second.province_nis, second.country, second.start_date) == (None, "Luxemburg", None)
 
 
+def test_what_is_no_number_belongs_to_nobody_and_stops_nothing(app: App, tmp_path: Path) -> None:
+    odd = ["12a", "", "12,7", "9" * 30, "2.999.999.999", "-1"]
+    done = hand.take_in(
+        app,
+        hand.full(
+            tmp_path / "extract",
+            enterprise=[enterprise(company(1))],
+            denomination=[(number, "2", "001", "Niemand") for number in odd] + [(company(1), "2", "001", "Iemand")],
+            activity=[(number, "003", "2025", "10110", "MAIN") for number in [*odd, digits(company(1))]],
+        ),
+    )
+    held = hand.everything(app)
+    assert [row[1] for row in held["register_entry"]] == ["Iemand"]
+    assert len(held["denomination"]) == len(held["activity"]) == done.findings["activities"] == 1
+
+
+def test_line_breaks_and_marks_where_nobody_expects_them_shift_no_value(both: App, tmp_path: Path) -> None:
+    odd = 'A\r\nB\x1fC\x1eD\tE\\N,"F"'
+    hand.take_in(
+        both,
+        hand.full(
+            tmp_path / "extract",
+            enterprise=[enterprise(company(1), form="6\x1f1", situation="0\n0"), enterprise(company(2))],
+            denomination=[(company(1), "2", kind, f"{odd} {kind}") for kind in ("001", "002", "003")],
+            address=[seat(company(1), "1\t2", country=odd, town=odd), seat(company(2), "9999", town=odd)],
+        ),
+    )
+    told = 'A B C D E\\N,"F"'
+    with both.database.reading() as session:
+        first, second = (entries.find(session, digits(company(n))) for n in (1, 2))
+    assert first is not None
+    assert second is not None
+    assert (first.name, first.abbreviations, first.commercial_names) == tuple(
+        f"{told} {n}" for n in ("001", "002", "003")
+    )
+    assert (first.juridical_form, first.juridical_situation, first.postcode) == ("6 1", "0 0", "1 2")
+    assert (first.country, first.municipality, second.municipality) == (told, told, told)
+    assert (second.name, second.establishments, second.sector_version) == (digits(company(2)), 0, None)
+
+
 def test_a_code_table_of_the_real_size_with_all_it_may_hold(both: App, tmp_path: Path) -> None:
     made = small(tmp_path / "extract")
     rows = [
