@@ -69,7 +69,7 @@ def _places(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _names(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `named`: the name that is shown of everybody, and all others."""
+    """Make `named`: everybody in scope with the name that is shown and all others."""
     columns = ", ".join(f"min(name) FILTER (language = '{code}') AS {name}" for name, code in _LANGUAGES.items())
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE official AS SELECT entity, {columns}, min(name) AS any_name
@@ -87,7 +87,7 @@ def _names(connection: duckdb.DuckDBPyConnection) -> None:
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE named AS
-        SELECT e.number, o.nl, o.fr, o.de, o.en, a.names AS abbreviations, c.names AS commercial_names,
+        SELECT e.*, o.nl, o.fr, o.de, o.en, a.names AS abbreviations, c.names AS commercial_names,
             coalesce(o.nl, o.fr, o.de, o.en, o.any_name, split_part(a.names, chr(10), 1),
                 split_part(c.names, chr(10), 1), lpad(e.number::VARCHAR, 10, '0')) AS name
         FROM scope_enterprise e
@@ -139,11 +139,11 @@ def _line(text: str, length: int) -> str:
 
 # A name in another language stands there only if it isn't the name itself.
 _ENTRY = f"""
-    SELECT lpad(e.number::VARCHAR, 10, '0') AS enterprise_number, n.name,
+    SELECT lpad(n.number::VARCHAR, 10, '0') AS enterprise_number, n.name,
         {_other("nl")}, {_other("fr")}, {_other("de")}, {_other("en")}, n.abbreviations, n.commercial_names,
-        {_line("e.form", 8)} AS juridical_form, {_line("e.form_cac", 8)} AS juridical_form_cac,
-        {_line("e.situation", 8)} AS juridical_situation,
-        e.started::VARCHAR AS start_date,
+        {_line("n.form", 8)} AS juridical_form, {_line("n.form_cac", 8)} AS juridical_form_cac,
+        {_line("n.situation", 8)} AS juridical_situation,
+        n.started::VARCHAR AS start_date,
         CASE WHEN s.struck IS NULL THEN coalesce(p.zip, {_line("s.zip", 12)}) END AS postcode,
         CASE WHEN s.struck IS NULL AND p.zip IS NULL THEN {_line("s.municipality", 120)} END AS municipality,
         CASE WHEN s.struck IS NULL THEN p.municipality_nis END AS municipality_nis,
@@ -152,10 +152,9 @@ _ENTRY = f"""
         s.struck::VARCHAR AS seat_struck_off_on,
         coalesce(c.establishments, 0) AS establishments, w.provinces AS establishment_provinces,
         t.nace_2025, t.section_2025, t.rule_2025, t.nace_2008, t.section_2008, t.rule_2008, t.sector_version
-    FROM scope_enterprise e
-    JOIN named n USING (number)
-    LEFT JOIN seat s ON s.entity = e.number
+    FROM named n
+    LEFT JOIN seat s ON s.entity = n.number
     LEFT JOIN place p ON p.zip = s.zip AND s.country IS NULL
-    LEFT JOIN working_count c ON c.enterprise = e.number
-    LEFT JOIN working_province w ON w.enterprise = e.number
-    LEFT JOIN sector t ON t.enterprise = e.number"""
+    LEFT JOIN working_count c ON c.enterprise = n.number
+    LEFT JOIN working_province w ON w.enterprise = n.number
+    LEFT JOIN sector t ON t.enterprise = n.number"""

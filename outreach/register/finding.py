@@ -60,7 +60,7 @@ def of_full(connection: Connection, extract: Extract) -> dict[str, Any]:
         "seats_abroad": _one(connection, f"{_SEATS} WHERE s.struck IS NULL AND s.country <> ''"),
         "seats_struck_off": _one(connection, f"{_SEATS} WHERE s.struck IS NOT NULL"),
         "without_sector": _one(
-            connection, "SELECT count(*) FROM scope_enterprise e ANTI JOIN sector t ON t.enterprise = e.number"
+            connection, "SELECT count(*) FROM scope_enterprise e ANTI JOIN choice c ON c.enterprise = e.number"
         ),
         "unknown_postcodes": _unknown_postcodes(connection),
         "unknown_codes": _unknown_codes(connection),

@@ -25,9 +25,10 @@ from outreach.register.mass import CLASSES, CODES, GROUPS, code_text
 
 
 def choose(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary table `sector`: enterprise, and per version code, section and rule; and the main version.
+    """Make the view `sector`: enterprise, and per version code, section and rule; and the main version.
 
-    Reads `scope_activity`, `scope_entity` (entity, enterprise, level) and `at_seat` (establishments at their seat).
+    Rules are texts, put together only while entries are written. Reads `scope_activity`, `scope_entity` (entity,
+    enterprise, level) and `at_seat` (establishments at their seat).
     """
     _best_of_entities(connection)
     _best_of_enterprises(connection)
@@ -95,7 +96,7 @@ def _name(connection: duckdb.DuckDBPyConnection) -> None:
         f"LEFT JOIN ({_sections(v)}) AS d{v}(division, section) ON d{v}.division = left(nace_{v}, 2)" for v in VERSIONS
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE sector AS
+        f"""CREATE OR REPLACE TEMP VIEW sector AS
         SELECT enterprise, nace_2025, d2025.section AS section_2025, rule_2025,
             nace_2008, d2008.section AS section_2008, rule_2008,
             CASE WHEN rank_2025 <= rank_2008 OR rank_2008 IS NULL THEN 2025 ELSE 2008 END AS sector_version

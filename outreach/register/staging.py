@@ -20,7 +20,7 @@ from sqlalchemy.schema import CreateTable
 from outreach.audience import bulk
 from outreach.database import Database
 from outreach.models import RegisterEntry, RegisterName
-from outreach.register.mass import refusing
+from outreach.register.mass import joined_as_written, refusing
 from outreach.register.naming import INDEX, VECTOR
 
 NEW = "_new"
@@ -69,7 +69,7 @@ def _lines(connection: duckdb.DuckDBPyConnection, source: str, table: Table, aro
         told = [f"'{around}' || {one.name} || '{around}'" if isinstance(one.type, Text) else text
                 for one, text in zip(table.columns, told, strict=True)]  # fmt: skip
     values = ", ".join(f"coalesce({text}, '')" for text in told)
-    with refusing(table.name):
+    with refusing(table.name), joined_as_written(connection):
         result = connection.execute(f"SELECT concat_ws('{_BETWEEN}', {values}) FROM {source}")
         while rows := result.fetchmany(_FETCH):
             yield [line for (line,) in rows]
