@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -24,7 +26,7 @@ from delivery.processes import (
     wait_for,
 )
 from relays import Talk, free_port
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from outreach.app import App
 from outreach.delivery import presence
@@ -107,6 +109,22 @@ def test_two_campaigns_at_once_never_pass_the_frequency_cap_together(both: App, 
         assert world.counted(session, Delivery.reason, Delivery.status == "skipped")["frequency_cap"] == 60
 
 
+def stop_between_transactions(app: App, process: subprocess.Popen[str]) -> None:
+    """Stop a process that holds no row: else others would wait for as long as it stands still."""
+    name = f"outreach {socket.gethostname()[:40]}:{process.pid}"
+    query = text("SELECT count(*) FROM pg_stat_activity WHERE application_name = :name AND state <> 'idle'")
+
+    def stopped() -> bool:
+        process.send_signal(signal.SIGSTOP)
+        with app.database.reading() as session:
+            if session.scalar(query, {"name": name}) == 0:
+                return True
+        process.send_signal(signal.SIGCONT)
+        return False
+
+    wait_for(stopped)
+
+
 @pytest.mark.postgres
 def test_a_worker_given_up_for_dead_may_still_write_the_answer_it_got(on_postgres: App, clock: Any) -> None:
     app = on_postgres
@@ -121,7 +139,7 @@ def test_a_worker_given_up_for_dead_may_still_write_the_answer_it_got(on_postgre
     with sink(answer=hold) as relay:
         slow = spawn(app, relay.port, relay__connections=1, sending__lease_seconds=5)
         assert reached.wait(60)
-        slow.send_signal(signal.SIGSTOP)
+        stop_between_transactions(app, slow)
         time.sleep(6)
         other = ended(spawn(app, relay.port, sending__lease_seconds=5))
         assert (other["recovered"], other["sent"]) == (1, 18)
