@@ -7,7 +7,8 @@ leaves behind is cleared by the next import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from operator import methodcaller
 from typing import Any
@@ -52,53 +53,65 @@ def make(database: Database) -> None:
 
 
 def fill(database: Database, connection: duckdb.DuckDBPyConnection, source: str, table: Table) -> None:
-    """Write the rows of a table or view of DuckDB, by their columns' names, into the empty table beside `table`."""
-    if database.is_sqlite:
-        _fill_sqlite(database, _lines(connection, source, table, around=""), table)
-    else:
-        _fill_postgresql(database, _lines(connection, source, table, around=_AROUND), table)
+    """Write the rows of a table or view of DuckDB, by their columns' names, into the empty table beside `table`.
 
-
-def _lines(connection: duckdb.DuckDBPyConnection, source: str, table: Table, around: str) -> Iterator[list[str]]:
-    """Yield rows as lines, some at a time; an empty value is none, as nothing that we keep is an empty text.
-
-    A line is one value to take over from DuckDB instead of 27, and while it is written the next ones are made.
+    A row comes as a line, one value to take over from DuckDB instead of 27; while some are written, the next are made.
     """
-    told = [f"{one.name}::VARCHAR" for one in table.columns]
-    if around:
-        told = [f"'{around}' || {one.name} || '{around}'" if isinstance(one.type, Text) else text
-                for one, text in zip(table.columns, told, strict=True)]  # fmt: skip
-    values = ", ".join(f"coalesce({text}, '')" for text in told)
-    with refusing(table.name), joined_as_written(connection):
-        result = connection.execute(f"SELECT concat_ws('{_BETWEEN}', {values}) FROM {source}")
-        while rows := result.fetchmany(_FETCH):
-            yield [line for (line,) in rows]
+    if database.is_sqlite:
+        _fill_sqlite(database, connection, source, table)
+    else:
+        _fill_postgresql(database, connection, source, table)
 
 
-def _fill_sqlite(database: Database, lines: Iterator[list[str]], table: Table) -> None:
-    # The driver takes ten times as long over None as over a text.
-    marks = ", ".join("nullif(?, '')" if column.nullable else "?" for column in table.columns)
-    statement = f'INSERT INTO "{table.name}{NEW}" ({_names(table)}) VALUES ({marks})'
+def _fill_sqlite(database: Database, connection: duckdb.DuckDBPyConnection, source: str, table: Table) -> None:
+    """Insert each line by a statement that names only the columns it fills: half are empty, and cost as much as others.
+
+    The driver even takes ten times as long over None as over a text. There are some 200 such statements.
+    """
+    names = [column.name for column in table.columns]
+    filled = " + ".join(f"({name} IS NOT NULL)::UINTEGER * {1 << place}" for place, name in enumerate(names))
+    values = ", ".join(f"{name}::VARCHAR" for name in names)  # concat_ws leaves out what is empty
+    blocks = _blocks(connection, f"concat_ws('{_BETWEEN}', {values}), {filled}", source)
+    statements: bulk.Memo[int, str] = bulk.Memo(
+        lambda those: _insert(table, [name for at, name in enumerate(names) if those >> at & 1])
+    )
     apart = methodcaller("split", _BETWEEN)
-    while block := list(islice(lines, 1)):
+    while first := list(islice(blocks, 1)):
         with database.writing() as session, bulk.no_collection():
             # The mapping of the file would count as memory of ours, page by page.
             cursor = _cursor(session)
             cursor.execute("PRAGMA mmap_size=0")
-            for some in chain(block, islice(lines, _IN_ONE_TRANSACTION // _FETCH - 1)):
-                cursor.executemany(statement, map(apart, some))
+            for rows in chain(first, islice(blocks, _IN_ONE_TRANSACTION // _FETCH - 1)):
+                alike: dict[int, list[str]] = defaultdict(list)
+                for line, those in rows:
+                    alike[those].append(line)
+                for those, lines in alike.items():
+                    cursor.executemany(statements[those], map(apart, lines))
 
 
-def _fill_postgresql(database: Database, lines: Iterator[list[str]], table: Table) -> None:
+def _insert(table: Table, names: Sequence[str]) -> str:
+    return f'INSERT INTO "{table.name}{NEW}" ({", ".join(names)}) VALUES ({", ".join("?" * len(names))})'
+
+
+def _fill_postgresql(database: Database, connection: duckdb.DuckDBPyConnection, source: str, table: Table) -> None:
+    """Copy lines in, in which what is empty is nothing; texts of several lines stand between marks."""
+    names = [column.name for column in table.columns]
+    texts = [f"'{_AROUND}' || {column.name} || '{_AROUND}'" if isinstance(column.type, Text)
+             else f"{column.name}::VARCHAR" for column in table.columns]  # fmt: skip
+    values = ", ".join(f"coalesce({told}, '')" for told in texts)
     form = f"FORMAT csv, DELIMITER '{_BETWEEN}', QUOTE '{_AROUND}'"
-    statement = f'COPY "{table.name}{NEW}" ({_names(table)}) FROM STDIN ({form})'
+    statement = f'COPY "{table.name}{NEW}" ({", ".join(names)}) FROM STDIN ({form})'
     with database.writing() as session, _cursor(session) as cursor, cursor.copy(statement) as stream:
-        for some in lines:
-            stream.write("\n".join(some) + "\n")
+        for rows in _blocks(connection, f"concat_ws('{_BETWEEN}', {values})", source):
+            stream.write("\n".join([line for (line,) in rows]) + "\n")
 
 
-def _names(table: Table) -> str:
-    return ", ".join(column.name for column in table.columns)
+def _blocks(connection: duckdb.DuckDBPyConnection, values: str, source: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield some rows at a time."""
+    with refusing(source), joined_as_written(connection):
+        result = connection.execute(f"SELECT {values} FROM {source}")
+        while rows := result.fetchmany(_FETCH):
+            yield rows
 
 
 def _cursor(session: Session) -> Any:
