@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import idna
@@ -28,6 +29,7 @@ NOBODY = 0
 NO_ADDRESS = bytes(16)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [one + other for one in _LETTERS for other in _LETTERS]
+_PLACES = {size: range(-(-size * 8 // 10) * 10 - 10, -1, -10) for size in (MAC_BYTES, 20)}
 
 
 class Purpose(StrEnum):
@@ -82,14 +84,14 @@ class Links:
 
         It stays good for that address if the row is lost with a database that was put back.
         """
-        return f"{id}.{_letters(address_hash)}.{self._mac(purpose, id, address_hash)}"
+        return f"{id}.{_of_address(address_hash)}.{self._mac(purpose, id, address_hash)}"
 
     def read_addressed(self, purpose: Purpose, token: str) -> Addressed | None:
         """Return the delivery's id and the address hash of a token that we made, None for any other."""
         if not token.isascii() or token.count(".") != 2:
             return None
-        number, letters, mac = token.lower().split(".")
-        id, address_hash = _id(number), _bytes(letters)
+        number, text, mac = token.lower().split(".")
+        id, address_hash = _id(number), _bytes(text)
         if id is None or address_hash is None:
             return None
         good = hmac.compare_digest(self._mac(purpose, id, address_hash), mac)
@@ -114,8 +116,7 @@ class Links:
         return Asked(campaign_id, service_id or None) if good else None
 
     def _mac(self, purpose: Purpose, id: int, bound: bytes) -> str:
-        digest = hmac.digest(self.key, f"{purpose}:{id}:".encode() + bound, "sha256")
-        return _letters(digest[:MAC_BYTES])
+        return letters(keyed(self.key, f"{purpose}:{id}:".encode() + bound)[:MAC_BYTES])
 
     def opt_out(self, delivery_id: int, address_hash: bytes) -> str:
         return f"{self.base}/u/{self.addressed_token(Purpose.OPT_OUT, delivery_id, address_hash)}"
@@ -171,21 +172,37 @@ def _id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
-def _letters(data: bytes) -> str:
-    """Write bytes in base32, in small letters and unpadded; by pairs of letters, since each mail has several."""
-    bits = -(-len(data) * 8 // 10) * 10
-    number = int.from_bytes(data) << (bits - len(data) * 8)
-    pairs = [_PAIRS[number >> place & 1023] for place in range(bits - 10, -1, -10)]
-    return "".join(pairs)[: -(-len(data) * 8 // 5)]
+@lru_cache(maxsize=8)
+def _begun(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod="sha256")
 
 
-def _bytes(letters: str) -> bytes | None:
+def keyed(key: bytes, data: bytes) -> bytes:
+    """Return HMAC-SHA256; each mail has four, and to begin with a key costs more than all the rest."""
+    mac = _begun(key).copy()
+    mac.update(data)
+    return mac.digest()
+
+
+def letters(data: bytes) -> str:
+    """Write 16 or 20 bytes in base32, in small letters and unpadded; by pairs, since each mail has several."""
+    places = _PLACES[len(data)]
+    number = int.from_bytes(data) << (places[0] + 10 - len(data) * 8)
+    return "".join([_PAIRS[number >> place & 1023] for place in places])[: -(-len(data) * 8 // 5)]
+
+
+@lru_cache(maxsize=64)
+def _of_address(address_hash: bytes) -> str:
+    return letters(address_hash)
+
+
+def _bytes(text: str) -> bytes | None:
     """Return 16 bytes from their 26 letters; None if it isn't how we write them."""
     try:
-        data = base64.b32decode(letters.upper() + "======")
+        data = base64.b32decode(text.upper() + "======")
     except ValueError:
         return None
-    return data if len(data) == 16 and _letters(data) == letters else None
+    return data if len(data) == 16 and letters(data) == text else None
 
 
 def new_code() -> str:
@@ -210,4 +227,4 @@ def normalised_address(address: str) -> str:
 
 def hash_address(key: bytes, address: str) -> bytes:
     """Return the keyed hash (HMAC-SHA256, first 16 bytes) under which an address is suppressed and deduplicated."""
-    return hmac.digest(key, normalised_address(address).encode(), "sha256")[:16]
+    return keyed(key, normalised_address(address).encode())[:16]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import idna
 from outreach.emails.model import clean, fold
 from outreach.emails.rendering import Rendered
 from outreach.errors import Refusal
+from outreach.links import keyed, letters
 
 _FOLD_AT = 78
 _MAX_LINE = 998
@@ -148,8 +148,8 @@ def body_of(
 
 def message_id(campaign_id: object, contact_id: object, domain: str, key: bytes) -> str:
     """Make the Message-ID of one contact's copy: always the same, and telling nothing about the contact."""
-    digest = hmac.digest(key, f"message-id:{campaign_id}:{contact_id}".encode(), "sha256")
-    return f"<{base64.b32encode(digest[:20]).decode().lower()}@{ascii_domain(domain)}>"
+    digest = keyed(key, f"message-id:{campaign_id}:{contact_id}".encode())
+    return f"<{letters(digest[:20])}@{ascii_domain(domain)}>"
 
 
 @lru_cache(maxsize=4096)
