@@ -6,10 +6,10 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from outreach.audience.legal_basis import ALLOWED, STRENGTH
@@ -38,6 +38,7 @@ from outreach.models import (
     LegalBasis,
     given,
 )
+from outreach.models.prepared import Prepared
 from outreach.settings import SenderType, Settings
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,7 @@ log = logging.getLogger(__name__)
 REPLIES = "antwoord"  # the local part of Reply-To addresses, before the token
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(NamedTuple):
     """Who gets one mail, and what it says of him or her."""
 
     delivery_id: int
@@ -237,21 +237,20 @@ def recipients(session: Session, delivery_ids: Iterable[int], bases: frozenset[B
     `bases` are those open to the sender; without them they are looked up in what was approved.
     """
     ids = given.as_parameter([id] for id in delivery_ids)
-    dialect = session.get_bind().dialect.name
-    rows = session.connection().execute(_recipients(dialect), {"ids": ids}).all()
-    found = session.connection().execute(_evidence(dialect), {"ids": ids}).all()
+    rows = [_Row(*row) for row in _RECIPIENTS.run(session, ids=ids)]
     allowed = {id: _bases(session, id) if bases is None else bases for id in {row.campaign_id for row in rows}}
-    evidence: dict[int, list[Row[Any]]] = {}
-    for row in found:
-        evidence.setdefault(row.contact_id, []).append(row)
+    evidence: dict[int, list[_Basis]] = {}
+    for found in _EVIDENCE.run(session, ids=ids):
+        one = _Basis(*found)
+        evidence.setdefault(one.contact_id, []).append(one)
     made = []
     for row in rows:
-        usable = [one for one in evidence.get(row.contact_id, []) if one.basis in allowed[row.campaign_id]]
+        usable = [one for one in evidence.get(row.contact_id, ()) if one.basis in allowed[row.campaign_id]]
         if usable:
-            basis = max(usable, key=_weight)
+            basis = max(usable, key=_weight) if len(usable) > 1 else usable[0]
             made.append(
                 Recipient(
-                    delivery_id=row.id,
+                    delivery_id=row.delivery_id,
                     contact_id=row.contact_id,
                     cohort_id=row.cohort_id,
                     address=row.address,
@@ -268,7 +267,31 @@ def recipients(session: Session, delivery_ids: Iterable[int], bases: frozenset[B
     return made
 
 
-@cache
+class _Row(NamedTuple):
+    """A row of `_RECIPIENTS`."""
+
+    delivery_id: int
+    campaign_id: int
+    contact_id: int
+    cohort_id: int | None
+    address_hash: bytes | None
+    address: str
+    first_name: str | None
+    last_name: str | None
+    kind: AddressKind
+    company: str
+
+
+class _Basis(NamedTuple):
+    """A row of `_EVIDENCE`."""
+
+    id: int
+    contact_id: int
+    basis: Basis
+    source: str
+    obtained_on: date
+
+
 def _recipients(dialect: str) -> Select[*tuple[Any, ...]]:
     # Columns and no objects: of every mail each is read once, and an object costs ten times as much.
     of_delivery = (Delivery.id, Delivery.campaign_id, Delivery.contact_id, Delivery.cohort_id, Delivery.address_hash)
@@ -282,11 +305,13 @@ def _recipients(dialect: str) -> Select[*tuple[Any, ...]]:
     )
 
 
-@cache
 def _evidence(dialect: str) -> Select[*tuple[Any, ...]]:
     theirs = select(Delivery.contact_id).where(Delivery.id.in_(given.ids(dialect)))
     columns = (LegalBasis.id, LegalBasis.contact_id, LegalBasis.basis, LegalBasis.source, LegalBasis.obtained_on)
     return select(*columns).where(LegalBasis.contact_id.in_(theirs), LegalBasis.withdrawn_at.is_(None))
+
+
+_RECIPIENTS, _EVIDENCE = Prepared(_recipients), Prepared(_evidence)
 
 
 def recipient_of(
@@ -328,7 +353,7 @@ def latest(evidence: Iterable[LegalBasis]) -> LegalBasis:
     return max(evidence, key=_weight)
 
 
-def _weight(one: LegalBasis | Row[Any]) -> tuple[date, int, int]:
+def _weight(one: LegalBasis | _Basis) -> tuple[date, int, int]:
     return one.obtained_on, -STRENGTH.index(one.basis), one.id
 
 

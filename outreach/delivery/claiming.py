@@ -48,6 +48,7 @@ from outreach.models import (
     given,
 )
 from outreach.models.columns import BigId
+from outreach.models.prepared import Prepared
 
 Mails = type[Delivery] | type[OutboxMail]
 
@@ -101,8 +102,8 @@ def claim(
         # Two statements: PostgreSQL may run a locking subquery of an UPDATE more than once, past its LIMIT.
         ids = session.scalars(free.limit(limit - len(claimed)).with_for_update(skip_locked=True)).all()
         if ids:
-            values = {"ids": given.as_parameter([id] for id in ids), "me": worker_id}
-            claimed += session.connection().execute(_claiming(mails, _dialect(session)), values).scalars()
+            found = _claiming(mails).run(session, ids=given.as_parameter([id] for id in ids), me=worker_id)
+            claimed += [id for (id,) in found]
         if len(claimed) == limit:
             break
     return sorted(claimed)
@@ -118,18 +119,25 @@ def take(session: Session, mails: Mails, worker_id: int, ids: Sequence[int], now
     """Make claimed rows `sending`; return those that are, since a campaign may have been paused meanwhile."""
     if not ids:
         return set()
-    values = {"ids": given.as_parameter([id] for id in ids), "me": worker_id, "now": now}
-    return set(session.connection().execute(_taking(mails, _dialect(session)), values).scalars())
+    found = _taking(mails).run(session, ids=given.as_parameter([id] for id in ids), me=worker_id, now=now)
+    return {id for (id,) in found}
 
 
 @cache
-def _claiming(mails: Mails, dialect: str) -> Update:
-    free = update(mails).where(mails.id.in_(given.ids(dialect)), mails.worker_id.is_(None))
-    return free.values(worker_id=bindparam("me")).returning(mails.id)
+def _claiming(mails: Mails) -> Prepared:
+    def build(dialect: str) -> Update:
+        free = update(mails).where(mails.id.in_(given.ids(dialect)), mails.worker_id.is_(None))
+        return free.values(worker_id=bindparam("me")).returning(mails.id)
+
+    return Prepared(build)
 
 
 @cache
-def _taking(mails: Mails, dialect: str) -> Update:
+def _taking(mails: Mails) -> Prepared:
+    return Prepared(lambda dialect: _take(mails, dialect))
+
+
+def _take(mails: Mails, dialect: str) -> Update:
     ours = update(mails).where(mails.id.in_(given.ids(dialect)), mails.worker_id == bindparam("me"), _waiting(mails))
     if mails is Delivery:
         live = exists().where(Campaign.id == Delivery.campaign_id, Campaign.status == CampaignStatus.SENDING)
@@ -142,10 +150,6 @@ def _taking(mails: Mails, dialect: str) -> Update:
         status_at=now,
     )
     return taken.returning(mails.id)
-
-
-def _dialect(session: Session) -> str:
-    return session.get_bind().dialect.name
 
 
 def close(session: Session, mails: Mails, worker_id: int, id: int, result: Result, now: datetime) -> bool:
@@ -181,12 +185,11 @@ def record_sent(
     session: Session, mails: Mails, worker_id: int, sent: Sequence[tuple[int, str]], now: datetime
 ) -> set[int]:
     """Write of taken rows (id, the relay's words) that they are sent; return those about which nobody else decided."""
-    connection, dialect = session.connection(), _dialect(session)
-    values = {"rows": given.as_parameter(sent), "me": worker_id, "now": now}
-    ours = set(connection.execute(_recording_sent(mails, dialect), values).scalars())
+    rows = given.as_parameter(sent)
+    ours = {id for (id,) in _recording_sent(mails).run(session, rows=rows, me=worker_id, now=now)}
     if ours and mails is Delivery:
-        theirs = given.as_parameter((id, said) for id, said in sent if id in ours)
-        connection.execute(_noting_sent(dialect), {"rows": theirs, "now": now})
+        theirs = rows if len(ours) == len(sent) else given.as_parameter(one for one in sent if one[0] in ours)
+        _NOTING_SENT.run(session, rows=theirs, now=now)
     return ours
 
 
@@ -194,10 +197,15 @@ _SENT = (("id", BigId), ("said", String()))
 
 
 @cache
-def _recording_sent(mails: Mails, dialect: str) -> Update:
+def _recording_sent(mails: Mails) -> Prepared:
+    return Prepared(lambda dialect: _record_sent(mails, dialect))
+
+
+def _record_sent(mails: Mails, dialect: str) -> Update:
     words, sent = _STATUSES[mails], given.rows(dialect, _SENT)
     now = bindparam("now", type_=mails.status_at.type)
-    ours = update(mails).where(mails.id == sent.c.id, mails.worker_id == bindparam("me"))
+    # `+ 0`: SQLite would begin with all that this worker holds, and look each up among the given.
+    ours = update(mails).where(mails.id == sent.c.id, mails.worker_id + 0 == bindparam("me", type_=BigId))
     return (
         ours.where(or_(mails.status == words.SENDING, mails.status == words.UNCERTAIN))
         .values(**_end(words.SENT, null(), sent.c.said, null(), now), sent_at=now)
@@ -205,12 +213,14 @@ def _recording_sent(mails: Mails, dialect: str) -> Update:
     )
 
 
-@cache
-def _noting_sent(dialect: str) -> Insert:
+def _note_sent(dialect: str) -> Insert:
     sent = given.rows(dialect, _SENT)
     kind = literal(EventKind.SENT, Event.kind.type)
     columns = select(sent.c.id, kind, bindparam("now", type_=Event.at.type), sent.c.said)
     return insert(Event).from_select(["delivery_id", "kind", "at", "detail"], columns, include_defaults=False)
+
+
+_NOTING_SENT = Prepared(_note_sent)
 
 
 def take_back(session: Session, campaign_id: int, ids: Sequence[int], now: datetime) -> None:

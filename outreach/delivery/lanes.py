@@ -6,8 +6,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache, cached_property
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, Select, func, select
 from sqlalchemy.orm import Session
@@ -38,6 +38,7 @@ from outreach.models import (
     SkipReason,
     given,
 )
+from outreach.models.prepared import Prepared
 from outreach.relays import OTHER, provider_of
 from outreach.settings import Settings
 
@@ -46,7 +47,7 @@ REFUSED_IN_A_ROW = 20
 LEAST_REFUSED = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
     """A mail as the relay gets it; `wired` says that the message is in wire form already (`smtp.wire_form`)."""
 
@@ -56,8 +57,7 @@ class Content:
     wired: bool = False
 
 
-@dataclass(frozen=True)
-class Mail:
+class Mail(NamedTuple):
     """A claimed row: what its retries are judged by, and what its message is made from."""
 
     tried: Attempts
@@ -124,7 +124,7 @@ class CampaignLane:
             return []
         bases = ALLOWED[self.mailing.sender.type]
         recipients = {recipient.delivery_id: recipient for recipient in mailing.recipients(session, ids, bases)}
-        rows = session.connection().execute(_claimed(self.dialect), {"ids": given.as_parameter([id] for id in ids)})
+        rows = _CLAIMED.run(session, ids=given.as_parameter([id] for id in ids))
         return [Mail(Attempts(*row[:3]), row[3], row[4], recipients.get(row[0]), provider=provider) for row in rows]
 
     def compose(self, mail: Mail, now: datetime) -> Content:
@@ -135,14 +135,14 @@ class CampaignLane:
         return Content(self.mailing.envelope_from(mail.id), mail.recipient.address, message, wired=True)
 
     @cached_property
-    def _check(self) -> Select[int, str | None, bytes | None]:
+    def _check(self) -> Prepared:
         # The sender that was approved decides which legal bases count, as when the audience was frozen.
         sender = self.settings.sender.model_copy(update={"type": self.mailing.sender.type})
         settings = self.settings.model_copy(update={"sender": sender})
         policy = eligibility.policy_of(settings, self.topic, self.now, self.campaign_id)
         allowed = select(Contact.id, eligibility.refusal(policy), Contact.address_hash)
-        ours = Contact.id.in_(given.ids(self.dialect))
-        return allowed.join(Company, Company.id == Contact.company_id).where(ours)
+        joined = allowed.join(Company, Company.id == Contact.company_id)
+        return Prepared(lambda dialect: joined.where(Contact.id.in_(given.ids(dialect))))
 
     def refusal(self, session: Session, mail: Mail) -> Result | None:
         """Say why the contact may not be mailed any more."""
@@ -152,8 +152,7 @@ class CampaignLane:
         """Say of mails (by id) why they may not go any more; checked in the transaction that takes the rows."""
         if self.dialect == "postgresql":
             _lock_addresses(session, [mail.address_hash for mail in mails if mail.address_hash is not None])
-        contacts = given.as_parameter([mail.contact_id] for mail in mails)
-        rows = session.connection().execute(self._check, {"ids": contacts})
+        rows = self._check.run(session, ids=given.as_parameter([mail.contact_id] for mail in mails))
         found = {contact: (reason, address_hash) for contact, reason, address_hash in rows}
         refused = {}
         for mail in mails:
@@ -312,9 +311,11 @@ _TO_LOCK = given.rows("postgresql", (("high", Integer()), ("low", Integer())))
 _LOCKS = select(func.pg_advisory_xact_lock(_TO_LOCK.c.high, _TO_LOCK.c.low))
 
 
-@cache
 def _claimed(dialect: str) -> Select[*tuple[Any, ...]]:
     columns = (Delivery.id, Delivery.attempts, Delivery.first_tried_at, Delivery.contact_id, Delivery.address_hash)
     # A mail that made the campaign pause comes last, also within its batch.
     untried_first = (Delivery.retry_at.is_not(None), Delivery.id)
     return select(*columns).where(Delivery.id.in_(given.ids(dialect))).order_by(*untried_first)
+
+
+_CLAIMED = Prepared(_claimed)

@@ -254,7 +254,7 @@ def test_an_address_no_relay_takes_is_a_refusal_of_that_mail_only(app: App) -> N
         fill(app, session, crowd=0)
         made, (ann,) = loaded(app, session, world.sending(app, session))
     with pytest.raises(Refusal):
-        made.message(replace(ann, address='"a b"@x.example'))
+        made.message(ann._replace(address='"a b"@x.example'))
 
 
 def test_pictures_are_served_under_their_digest_and_survive_a_later_edit(app: App) -> None:
