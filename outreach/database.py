@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,12 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that commits at the end, or changes nothing if the block fails."""
-        engine = self.engine.execution_options(outreach_begin="IMMEDIATE")
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @cached_property
+    def _writing(self) -> Engine:
+        return self.engine.execution_options(outreach_begin="IMMEDIATE")
 
     @property
     def is_sqlite(self) -> bool:
@@ -171,6 +174,7 @@ def _open_sqlite(path: str, folder: Path, busy_seconds: float, lean: bool) -> En
         f"sqlite:///{folder / path}",
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
         hide_parameters=True,
+        pool_use_lifo=True,  # who just wrote has the pages at hand; any other connection must read them again
     )
     file = _SameFile(folder / path)
 

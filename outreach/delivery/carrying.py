@@ -1,8 +1,8 @@
 """All connections of one process and the mail they carry, in one loop.
 
 Mails are composed ahead. One transaction then writes what became of those that were answered and takes the next ones
-(`sending`), and only what is taken goes on the wire. While the relay reads, the next transaction runs: so a mail costs
-a fraction of a commit, and a kill leaves at most `DEPTH` mails per connection uncertain.
+(`sending`), and only what is taken goes on the wire. It runs beside the loop (`desk`) while the relay reads and more is
+composed: so a mail costs a fraction of a commit, and a kill leaves at most `DEPTH` mails per connection uncertain.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import selectors
 import time
 from collections import defaultdict, deque
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
 from outreach.delivery import claiming, exchanging, smtp
 from outreach.delivery.claiming import Attempts, Result
 from outreach.delivery.connecting import Connector
-from outreach.delivery.exchanging import Answered, Ready
+from outreach.delivery.desk import Desk
+from outreach.delivery.exchanging import Answered, Exchanged, Ready
 from outreach.delivery.lanes import CampaignLane, Lane, Mail
 from outreach.delivery.replies import Stage, Verdict
 from outreach.delivery.rounds import Round
@@ -33,9 +34,11 @@ DEPTH_SQLITE, DEPTH_POSTGRESQL = 2, 4
 # So many mails go without trouble before a connection gets more than one at a time: what is taken can't be stopped.
 TRUST = 100
 # Rows claimed at a time.
-LEAST_CLAIMED, MOST_CLAIMED = 10, 200
+LEAST_CLAIMED, MOST_CLAIMED = 10, 500
 # The loop looks around this often even if nothing happens: for a stop, the end of a rest, its turn to send.
 LOOK_SECONDS = 0.25
+# So long answers wait for each other, at most, to be written together: a transaction costs as much as a few mails.
+GATHER_SECONDS = 0.005
 
 
 @dataclass
@@ -50,14 +53,20 @@ class Carrier:
     # `sending`, on no connection yet, by the relay that gave the permit
     _taken: defaultdict[str, deque[Ready]] = field(default_factory=lambda: defaultdict(deque))
     _answered: list[Answered] = field(default_factory=list)
+    _first_answer_at: float = 0.0  # of those not written yet
+    _look_at: float = 0.0  # when the deadlines of the connections are looked at
     _turn: int = 0
     _batch: int = LEAST_CLAIMED
     _claimed_at: float = 0.0
     _delivered: int = 0  # since the last trouble
 
+    def __post_init__(self) -> None:
+        self._desk = Desk(self.round)
+
     def run(self) -> None:
         """Carry until there is nothing left to do; what is on the wire is finished first."""
         with ExitStack() as stack:
+            self._selector.register(stack.enter_context(self._desk), selectors.EVENT_READ, self._desk)
             connectors = [stack.enter_context(Connector(self.round, route)) for route in self.round.routes.all]
             for connector in connectors:
                 self._selector.register(connector, selectors.EVENT_READ, connector)
@@ -82,22 +91,25 @@ class Carrier:
                     connector.want(connector.route.connections - len(self._of(connector.route)))
         seconds = self._exchange(carrying)
         self._hand_out(carrying)
-        in_flight = sum(connection.traffic.load for connection in self._connections)
-        if not in_flight and not self._answered and self._is_over(connectors, carrying):
+        idle = not (self._in_flight or self._answered or self._desk.busy)
+        if idle and self._is_over(connectors):
             return False
         self._wait(seconds)
         return True
 
-    def _is_over(self, connectors: list[Connector], carrying: list[Route]) -> bool:
+    def _is_over(self, connectors: list[Connector]) -> bool:
         if self.round.over():
             return True
+        # In this order: a connector gives up after its relay was closed, and then another may carry.
+        gave_up = {one.route.name for one in connectors if one.gave_up}
+        carrying = self.round.routes.carrying()
         if not carrying:
             return False  # all rest for a short while; for a longer one the round would be over
         if not (self._ready or any(self._taken.values())):
             return not self.round.expects_permits()
         if self.round.routes.is_dry() and all(isinstance(one.lane, CampaignLane) for one in self._ready):
             return True
-        return not self._connections and all(one.gave_up for one in connectors if one.route in carrying)
+        return not self._connections and all(route.name in gave_up for route in carrying)
 
     def _of(self, route: Route) -> list[Connection]:
         return [connection for connection in self._connections if connection.name == route.name]
@@ -150,23 +162,49 @@ class Carrier:
 
     def _exchange(self, carrying: list[Route]) -> float:
         """Write the answers and take the next mails in one transaction; return the seconds until more may be taken."""
+        trouble = any(one.reply.verdict is not Verdict.DELIVERED for one in self._answered)
+        self._note_exchanged(self._desk.end(wait=trouble or self.round.over()))
+        if self._desk.busy or self._gathering():
+            return LOOK_SECONDS
         next_ones, seconds = list[Ready](), LOOK_SECONDS
-        if not self.round.over() and not self._refusals():
+        # An answer other than delivered is written before anything else is taken.
+        if not self.round.over() and not trouble:
             for route in carrying:
                 chosen, wait = self._granted(route)
                 next_ones, seconds = next_ones + chosen, min(seconds, wait)
         if not next_ones and not self._answered:
             return seconds
         answered, self._answered = self._answered, []
-        exchanged = exchanging.exchange(self.round, answered, next_ones)
+        if trouble:
+            self._note_exchanged(exchanging.exchange(self.round, answered, next_ones))
+        else:
+            self._desk.begin(answered, next_ones)
+        self._count_delivered(answered)
+        return seconds
+
+    def _note_exchanged(self, exchanged: Exchanged | None) -> None:
+        if exchanged is None:
+            return
         for lane, its_mail, result in exchanged.results:
             self.round.count(lane, its_mail, result)
         self._free_overrun()
         now = self.round.now()
         for one in exchanged.taken:
             tried = Attempts(one.mail.id, one.mail.tried.count + 1, one.mail.tried.first_at or now)
-            self._taken[one.route].append(replace(one, mail=replace(one.mail, tried=tried)))
-        return seconds
+            one.mail = one.mail._replace(tried=tried)
+            self._taken[one.route].append(one)
+
+    def _gathering(self) -> float:
+        """Return for how many seconds more answers are worth waiting for; until half of what is on the wire has one."""
+        if not self._answered or len(self._answered) >= self._in_flight or self.round.over():
+            return 0.0
+        if any(one.reply.verdict is not Verdict.DELIVERED for one in self._answered):
+            return 0.0
+        return max(self._first_answer_at + GATHER_SECONDS - time.monotonic(), 0.0)
+
+    @property
+    def _in_flight(self) -> int:
+        return sum(connection.traffic.load for connection in self._connections)
 
     def _granted(self, route: Route) -> tuple[list[Ready], float]:
         """Take from the mails that are ready those that may go over a relay now."""
@@ -177,7 +215,7 @@ class Carrier:
         if self.round.permits.is_dry(route.name):
             return self._granted_past_ceiling(route, room)
         granted, seconds = self.round.grant(route, room)
-        return [replace(self._ready.popleft(), route=route.name) for _ in range(granted)], seconds
+        return [_over(route, self._ready.popleft()) for _ in range(granted)], seconds
 
     def _granted_past_ceiling(self, route: Route, room: int) -> tuple[list[Ready], float]:
         """Take other mail only: a confirmation or a notice doesn't wait for tomorrow."""
@@ -185,7 +223,7 @@ class Carrier:
         granted, seconds = self.round.grant(route, len(other), exempt=True)
         for one in other[:granted]:
             self._ready.remove(one)
-        return [replace(one, route=route.name) for one in other[:granted]], seconds
+        return [_over(route, one) for one in other[:granted]], seconds
 
     def _free_overrun(self) -> None:
         """Free what is claimed for providers that are overrun: it is claimed again when their pace allows it."""
@@ -198,15 +236,14 @@ class Carrier:
         self._claimed = deque((lane, mail) for lane, mail in self._claimed if mail.provider not in overrun)
         exchanging.give_back(self.round, (), (), freed)
 
-    def _refusals(self) -> bool:
-        """Tell whether an answer is other than delivered: it is written before anything else is taken."""
-        for one in self._answered:
+    def _count_delivered(self, answered: list[Answered]) -> None:
+        """Count what went without trouble; a refused recipient is no trouble of ours."""
+        for one in answered:
             if one.reply.verdict is not Verdict.DELIVERED:
                 if one.reply.verdict is not Verdict.REJECT:
                     self._delivered = 0
-                return True
-        self._delivered += len(self._answered)
-        return False
+                return
+        self._delivered += len(answered)
 
     def _hand_out(self, carrying: list[Route]) -> None:
         """Give what is taken to the connections with the least to do."""
@@ -215,13 +252,20 @@ class Carrier:
                 self._taken[connection.name].extend(connection.traffic.withdraw())
             return
         self._divert(carrying)
-        for connection in sorted(self._connections, key=lambda one: one.traffic.load):
-            taken = self._taken[connection.name]
-            while taken and connection.usable and connection.traffic.load < self._depth:
-                one = taken.popleft()
-                connection.traffic.put(one, one.sender, one.recipient, one.message)
+        given = set[Connection]()
+        if any(self._taken.values()):
+            for connection in sorted(self._connections, key=lambda one: one.traffic.load):
+                taken = self._taken[connection.name]
+                while taken and connection.usable and connection.traffic.load < self._depth:
+                    one = taken.popleft()
+                    connection.traffic.put(one, one.sender, one.recipient, one.message)
+                    given.add(connection)
         for connection in list(self._connections):
-            self._pump(connection)
+            if connection in given or self._is_spent(connection):
+                self._pump(connection)
+
+    def _is_spent(self, connection: Connection) -> bool:
+        return connection.traffic.idle and not (connection.usable and self.round.routes[connection.name].is_open())
 
     def _divert(self, carrying: list[Route]) -> None:
         """Give what is taken for a relay that rests to another: nothing was said to anybody about these mails."""
@@ -230,19 +274,21 @@ class Carrier:
                 continue
             for route in carrying:
                 granted, _ = self.round.grant(route, len(taken))
-                self._taken[route.name].extend(replace(taken.popleft(), route=route.name) for _ in range(granted))
+                self._taken[route.name].extend([_over(route, taken.popleft()) for _ in range(granted)])
 
     def _pump(self, connection: Connection) -> None:
         traffic = connection.traffic
         for one, reply in traffic.pump():
             if reply.stage is Stage.MAIL and reply.code is None and traffic.messages > 1 and not one.returned:
                 # The relay closed an idle connection: nothing was said about this mail, so it gets a new one at once.
-                self._taken[connection.name].appendleft(replace(one, returned=True))
+                one.returned = True
+                self._taken[connection.name].appendleft(one)
             else:
+                self._first_answer_at = self._first_answer_at if self._answered else time.monotonic()
                 self._answered.append(Answered(one.lane, one.mail, reply, connection.name))
         if not traffic.usable:
             self._taken[connection.name].extend(traffic.withdraw())
-        if traffic.idle and not (traffic.usable and self.round.routes[connection.name].is_open()):
+        if self._is_spent(connection):
             self._drop(connection)
             return
         self._watch(connection)
@@ -258,21 +304,33 @@ class Carrier:
         self.round.disconnect(connection)
 
     def _wait(self, seconds: float) -> None:
-        """Wait for the network, and look at each connection that has news or has waited too long."""
-        if self._answered:
-            seconds = 0.0
+        """Wait for the network, and look at each connection that has news; go on while there is nothing else to do."""
+        until = time.monotonic() + min(seconds, LOOK_SECONDS)
+        while True:
+            left = until - time.monotonic()
+            if self._answered and not self._desk.busy:
+                left = min(left, self._gathering())
+            for key, _ in self._selector.select(max(left, 0.0)):
+                if isinstance(key.data, Connector):
+                    for connection in key.data.take():
+                        self._connections.append(connection)
+                        self._selector.register(connection, selectors.EVENT_READ, connection)
+                    until = 0.0
+                elif key.data is self._desk:
+                    until = 0.0
+                elif key.data in self._connections:
+                    self._pump(key.data)
+            writing = self._desk.busy or self._gathering()
+            if not writing or time.monotonic() >= until:
+                break
+        self._look_at_deadlines()
+
+    def _look_at_deadlines(self) -> None:
+        """Pump the connections whose relay has waited too long."""
         now = time.monotonic()
-        deadlines = [at for one in self._connections if (at := one.traffic.deadline()) is not None]
-        left = min([now + min(seconds or LOOK_SECONDS, LOOK_SECONDS) if not self._answered else now, *deadlines]) - now
-        news = self._selector.select(max(left, 0.0))
-        for key, _ in news:
-            if isinstance(key.data, Connector):
-                for connection in key.data.take():
-                    self._connections.append(connection)
-                    self._selector.register(connection, selectors.EVENT_READ, connection)
-            elif key.data in self._connections:
-                self._pump(key.data)
-        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
         for connection in list(self._connections):
             if (at := connection.traffic.deadline()) is not None and at <= now:
                 self._pump(connection)
@@ -281,6 +339,7 @@ class Carrier:
         """Write what is known, give back what was never on the wire, and close."""
         claimed = [*((one.lane, one.mail) for one in self._ready), *self._claimed]
         try:
+            self._note_exchanged(self._desk.end(wait=True))
             taken = [one for waiting in self._taken.values() for one in waiting]
             exchanging.give_back(self.round, self._answered, taken, claimed)
         finally:
@@ -293,3 +352,8 @@ class Carrier:
         if self._delivered < TRUST:
             return 1
         return DEPTH_SQLITE if self.round.database.is_sqlite else DEPTH_POSTGRESQL
+
+
+def _over(route: Route, one: Ready) -> Ready:
+    one.route = route.name
+    return one

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -25,7 +26,7 @@ from outreach.relays import OTHER
 UNCERTAIN_IN_A_ROW = 3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Ready:
     """A claimed mail, composed; `message` is in wire form. `returned` says that a connection gave it back once."""
 
@@ -38,8 +39,7 @@ class Ready:
     route: str = ""  # the relay that it goes over, once there is a permit
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """A mail that was on the wire, the reply that decides about it, and the relay that gave it."""
 
     lane: Lane

@@ -27,6 +27,7 @@ MAX_MESSAGES = 100
 _MAX_LINE = 4096
 _MAX_LINES = 128
 _RECEIVED = 65536
+_ENVELOPE = {Stage.MAIL: Stage.RCPT, Stage.RCPT: Stage.DATA}  # and what comes next
 _REPLY = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
 
 
@@ -65,7 +66,7 @@ class ReplyReader:
         return None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Parcel:
     """A message put in: what to send, and how far it got. `message` is in wire form, without the final dot."""
 
@@ -89,10 +90,11 @@ class Pipeline:
     messages: int = 0
     usable: bool = True
     broken: bool = False  # the relay is gone
+    load: int = 0  # messages that are in, unanswered
     _waiting: deque[Parcel] = field(default_factory=deque)
     _open: Parcel | None = None  # its envelope is under way
     _awaited: deque[tuple[Stage, Parcel | None]] = field(default_factory=deque)
-    _out: bytearray = field(default_factory=bytearray)
+    _out: deque[memoryview | bytes] = field(default_factory=deque)
     _asked: int = 0
     _written: int = 0
     _since: float = field(default_factory=time.monotonic)
@@ -100,12 +102,9 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self._pipelining = "PIPELINING" in self.features
-
-    @property
-    def load(self) -> int:
-        """Return how many messages are in, unanswered."""
-        begun = {id(parcel) for _, parcel in self._awaited if parcel is not None}
-        return len(self._waiting) + len(begun)
+        self._secured = isinstance(self.socket, ssl.SSLSocket)
+        # Under TLS octets may wait in the session, where the selector doesn't see them.
+        self._enough = 0 if self._secured else _RECEIVED
 
     @property
     def idle(self) -> bool:
@@ -130,6 +129,7 @@ class Pipeline:
             words = "the relay takes no addresses outside ASCII (SMTPUTF8)"
             self._answers.append((key, Reply(Stage.RCPT, None, words, Verdict.REJECT)))
             return
+        self.load += 1
         self._waiting.append(Parcel(key, sender, recipient, message))
         self._begin()
 
@@ -164,6 +164,7 @@ class Pipeline:
     def withdraw(self) -> list[Any]:
         """Take back the messages of which nothing was said to the relay; return their keys."""
         keys = [parcel.key for parcel in self._waiting]
+        self.load -= len(keys)
         self._waiting.clear()
         return keys
 
@@ -200,18 +201,35 @@ class Pipeline:
     def _say(self, octets: bytes) -> None:
         if not self._awaited and not self._out:
             self._since = time.monotonic()
-        self._out += octets
+        self._out.append(octets)
         self._asked += len(octets)
 
     def _write(self) -> None:
         while self._out:
             try:
-                written = self.socket.send(self._out)
+                written = self._send()
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
                 return
-            del self._out[:written]
             self._written += written
             self._since = time.monotonic()
+            self._forget(written)
+
+    def _forget(self, written: int) -> None:
+        while written:
+            octets = self._out.popleft()
+            if written < len(octets):
+                self._out.appendleft(memoryview(octets)[written:])
+            written -= min(written, len(octets))
+
+    def _send(self) -> int:
+        """Send all that waits in one go; return how many octets were taken."""
+        if not self._secured:
+            return self.socket.sendmsg(self._out)
+        if len(self._out) > 1:
+            whole = b"".join(self._out)
+            self._out.clear()
+            self._out.append(whole)
+        return self.socket.send(self._out[0])
 
     def _read(self) -> bool:
         """Read what is there; False if nothing is. A relay that closed is an OSError like any other end."""
@@ -223,7 +241,7 @@ class Pipeline:
             self._take_replies()
             raise ConnectionResetError(0, "the relay closed the connection")
         self.reader.buffer += received
-        return True
+        return len(received) >= self._enough
 
     def _take_replies(self) -> None:
         while (found := self.reader.next()) is not None:
@@ -240,7 +258,11 @@ class Pipeline:
             self._awaited.popleft()
             if code == 421:
                 self.usable = False
-            if parcel is not None:
+            if parcel is not None and self._pipelining and code == 250 and stage in _ENVELOPE:
+                parcel.stage = _ENVELOPE[stage]  # three of a message's four answers, of which nobody reads the words
+            elif parcel is not None and code == 354 and stage is Stage.DATA:
+                self._send_message(parcel)
+            elif parcel is not None:
                 self._judge(parcel, Reply(stage, code, join_words(lines)))
             elif code != 250:
                 self.usable = False  # RSET was refused
@@ -262,8 +284,6 @@ class Pipeline:
             case Stage.MAIL | Stage.RCPT:
                 accepted = (250,) if reply.stage is Stage.MAIL else (250, 251, 252)
                 self._judge_envelope(parcel, reply, fine=reply.code in accepted)
-            case Stage.DATA if reply.code == 354:
-                self._send_message(parcel)
             case Stage.DATA:
                 self._end_without_message(parcel, reply)
             case _:
@@ -274,7 +294,7 @@ class Pipeline:
     def _judge_envelope(self, parcel: Parcel, reply: Reply, *, fine: bool) -> None:
         if not fine and parcel.decided is None:
             parcel.decided = reply
-        parcel.stage = Stage.RCPT if reply.stage is Stage.MAIL else Stage.DATA
+        parcel.stage = _ENVELOPE[reply.stage]
         if self._pipelining:
             return
         if not fine:
@@ -305,6 +325,7 @@ class Pipeline:
             self._ask(Stage.MAIL, None, b"RSET\r\n")
 
     def _end(self, parcel: Parcel, reply: Reply) -> None:
+        self.load -= 1
         self._answers.append((parcel.key, parcel.decided or reply))
 
     def _lose(self, words: str) -> None:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, exists, select
@@ -46,6 +46,8 @@ FEWER_SECONDS = 30.0
 PERMIT_PATIENCE = 65.0
 # So often rejects, bounces and complaints are counted while a campaign is sent.
 WATCH_SECONDS = 5.0
+# The days of a frequency cap are counted back from a moment that is at most so old.
+RECHECKED_FROM = timedelta(minutes=1)
 # A full disk or a lock that is held long: an answer we have is worth waiting for, since nobody can ask for it again.
 _COMMIT_PAUSES = (0.2, 1.0, 5.0, 15.0)
 OUTBOX = "outbox"
@@ -212,8 +214,10 @@ class Round:
     def _campaign(self, campaign_id: int) -> CampaignLane | None:
         """Return the lane of a campaign; one that can't be loaded is paused with the reason, and no row is touched."""
         with self._loading:
-            if campaign_id in self._campaigns:
-                return replace(self._campaigns[campaign_id], now=self.now())
+            if known := self._campaigns.get(campaign_id):
+                if self.now() - known.now > RECHECKED_FROM:
+                    known = self._campaigns[campaign_id] = replace(known, now=self.now())
+                return known
             try:
                 with self.database.reading() as session:
                     lane = lanes.open_campaign(

@@ -52,7 +52,7 @@ def tls_context(relay: RelaySettings) -> ssl.SSLContext:
         raise Refusal(f"relay.ca_file {relay.ca_file!r} can't be read as certificates (PEM): {error}") from error
 
 
-@dataclass
+@dataclass(eq=False)
 class Connection:
     """An open conversation; closed by whoever opened it."""
 

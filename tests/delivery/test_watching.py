@@ -143,7 +143,7 @@ def test_too_many_refusals_pause_the_campaign_and_the_team_is_told(both: App, cl
 
     stop = threading.Event()
     with Relay(answer=refusing, delay=0.01) as relay:
-        send(app, relay.port, stop, connections=1, per_second=30)
+        send(app, relay.port, stop, connections=1, per_second=8)
         if state(both, campaign).status is CampaignStatus.SENT:
             pytest.fail("the whole campaign went before anybody looked")
         paused = state(both, campaign)
