@@ -118,6 +118,7 @@ def _bad_addresses(settings: Settings) -> list[str]:
         "sender.email": settings.sender.email,
         "mail.from_address": settings.mail.from_address,
         "mail.reply_to": settings.mail.reply_to,
+        "limits.notify": settings.limits.notify,
     }
     faults = []
     for name, value in named.items():

@@ -47,3 +47,11 @@ def test_a_wrong_number_of_the_sender_is_told_with_its_line(project: Path, cli: 
     said = cli("check").out
     assert "sender.enterprise_number: " in said
     assert f"(line {line})" in said
+
+
+def test_an_address_that_can_not_be_mailed_is_told_before_it_is_needed(project: Path, cli: Callable[..., Ran]) -> None:
+    text = (project / "outreach.toml").read_text()
+    (project / "outreach.toml").write_text(f'{text}\n[limits]\nnotify = "het team"\n')
+    examined = cli("check")
+    assert examined.code == 1
+    assert "limits.notify: 'het team'" in examined.out
