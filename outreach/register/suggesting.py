@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from outreach.belgium.legal_forms import legal_form
 from outreach.belgium.places import place_of
-from outreach.models import RegisterEntry
-from outreach.register.naming import INDEX, NUMBERS, SIZES, VECTOR, whole, words_of
+from outreach.models import RegisterEntry, RegisterName
+from outreach.register.naming import INDEX, NUMBERS, SIZES, VECTOR, WHOLE_LENGTH, whole, words_of
 
 LIMIT = 10
 _DIGITS = re.compile(r"\s*(?:BE)?[\s.]*([01][\d.\s]{2,13})", re.I)
@@ -53,11 +53,14 @@ def suggest(session: Session, typed: str, limit: int = LIMIT) -> list[Suggestion
     words = words_of(typed)
     if sum(map(len, words)) < 2:
         return []
-    ranks: list[int] = []
-    for terms in _tiers(words):
-        if len(ranks) < limit:
-            found = _ranks(session, terms, limit + len(ranks))
-            ranks += [rank for rank in found if rank not in ranks][: limit - len(ranks)]
+    tiers = _tiers(words)
+    ranks = _of_few(session, tiers, limit)
+    if ranks is None:
+        ranks = []
+        for terms in tiers:
+            if len(ranks) < limit:
+                found = _ranks(session, terms, limit + len(ranks))
+                ranks += [rank for rank in found if rank not in ranks][: limit - len(ranks)]
     return _told(session, [f"{rank % NUMBERS:010d}" for rank in ranks], words)
 
 
@@ -72,6 +75,30 @@ def _tiers(words: Sequence[str]) -> list[list[_Term]]:
             steps.append([_Term(other)])
         steps += [[_Term(mark + word) for word in some] for some in _once(long, told) if some]
     return steps
+
+
+def _of_few(session: Session, tiers: Sequence[Sequence[_Term]], limit: int) -> list[int] | None:
+    """Return the ranks of all steps where fewer than `limit` fit at all, else None.
+
+    Whoever fits a step fits the last one too, unless a whole name was cut or has no word: so one search instead of
+    fifty tells who fits, and the words of those few tell by which step.
+    """
+    last = tiers[-1]
+    if not last[0].token.isalnum() or len(tiers[0][0].token) > WHOLE_LENGTH:
+        return None
+    found = _ranks(session, last, limit)
+    if len(found) == limit:
+        return None
+    query = select(RegisterName.rank, RegisterName.words).where(RegisterName.rank.in_(found))
+    tokens = {rank: [word[1:] for word in words.split(" ")] for rank, words in session.execute(query)}
+    ranks: dict[int, None] = {}
+    for terms in tiers:
+        ranks |= dict.fromkeys(rank for rank in found if all(_fits(tokens[rank], term) for term in terms))
+    return list(ranks)
+
+
+def _fits(tokens: Sequence[str], term: _Term) -> bool:
+    return any(token.startswith(term.token) if term.starts else token == term.token for token in tokens)
 
 
 def _once(long: list[str], told: list[str]) -> list[list[str]]:
