@@ -226,7 +226,7 @@ class Carrier:
         return [_over(route, one) for one in other[:granted]], seconds
 
     def _free_overrun(self) -> None:
-        """Free what is claimed for providers that are overrun: it is claimed again when their pace allows it."""
+        """Free what is claimed or taken for providers that are overrun: it is claimed again when their pace allows."""
         overrun = self.round.permits.overrun()
         if not overrun:
             return
@@ -234,7 +234,10 @@ class Carrier:
         freed += [(lane, mail) for lane, mail in self._claimed if mail.provider in overrun]
         self._ready = deque(one for one in self._ready if one.mail.provider not in overrun)
         self._claimed = deque((lane, mail) for lane, mail in self._claimed if mail.provider not in overrun)
-        exchanging.give_back(self.round, (), (), freed)
+        taken = [one for waiting in self._taken.values() for one in waiting if one.mail.provider in overrun]
+        for name, waiting in self._taken.items():
+            self._taken[name] = deque(one for one in waiting if one.mail.provider not in overrun)
+        exchanging.give_back(self.round, (), taken, freed)
 
     def _count_delivered(self, answered: list[Answered]) -> None:
         """Count what went without trouble; a refused recipient is no trouble of ours."""
