@@ -59,6 +59,18 @@ CLIENT_SIDE = {
 }
 
 
+DAMAGED = (
+    "the database is damaged ({words}): stop everything that uses it, look whether the disk is sound, and put the last "
+    "backup back with `outreach db restore`"
+)
+
+
+def damage(error: BaseException) -> str | None:
+    """Say what to do if an error means that SQLite's file is damaged; None for any other."""
+    words = str(getattr(error, "orig", ""))
+    return DAMAGED.format(words=words) if "malformed" in words or "is not a database" in words else None
+
+
 class DatabaseReplaced(Refusal):
     """The SQLite file was replaced or removed under this process: what it would write now, nobody would ever read."""
 
@@ -149,9 +161,11 @@ class _SameFile:
         if self._inode is not None:
             self.check()  # else SQLite would make a new, empty one
             return
+        # One that is there is opened by SQLite alone: POSIX takes all locks on a file from a process that closes it,
+        # those of other engines too, and the next program that ends would take itself for the last and remove the log.
         # Where it can't be made, SQLite says so itself, and better.
         with suppress(OSError):
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def remember(self) -> None:
         if self._inode is None:

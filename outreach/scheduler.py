@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from outreach import jobs
 from outreach.app import App, Vitals
+from outreach.database import damage
 
 START_SECONDS = 5
 SEND_SECONDS = 2
@@ -143,8 +144,11 @@ def _tick(id: str, work: Callable[[], object], vitals: Vitals) -> Callable[[], N
             work()
         except (OperationalError, OSError) as error:  # the database is away, the disk is full: its words say all
             log.warning("%s failed: %s", id, str(getattr(error, "orig", error)).strip())
-        except Exception:
-            log.exception("%s failed", id)
+        except Exception as error:
+            if told := damage(error):
+                log.critical("%s failed: %s", id, told)
+            else:
+                log.exception("%s failed", id)
         else:
             vitals.ticks[id] = datetime.now(UTC)
 

@@ -215,3 +215,10 @@ def run(command: click.Command) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except Exception as error:
+        from outreach.database import damage
+
+        if not (told := damage(error)):
+            raise
+        click.echo(f"error: {told}", err=True)
+        return 1
