@@ -47,8 +47,8 @@ def campaign(door: Door, names: tuple[str, ...], as_json: bool, csv_file: Path |
 
 
 def _print(figures: CampaignsReport) -> None:
-    if figures.simulated:
-        click.echo(tables.SIMULATED)
+    for line in tables.simulation(figures):
+        click.echo(line)
     for each in figures.campaigns:
         frozen = f", audience frozen {local(each.frozen_at)}" if each.frozen_at else ": not sent yet"
         click.echo(f"{each.name}: {each.title} ({each.status}{frozen}){' SIMULATED' if each.simulated else ''}")

@@ -65,7 +65,7 @@ class Campaign(Table):
     frozen_at: Mapped[datetime | None]  # when the audience was frozen
     frozen_count: Mapped[int | None]  # its deliveries then; their statuses always add up to it
     finished_at: Mapped[datetime | None]
-    simulated: Mapped[bool] = mapped_column(default=False)  # made by the demo; every page that shows it says so
+    simulated: Mapped[bool] = mapped_column(default=False)  # sent with the built-in inbox; every page says so
 
     approvals: Mapped[list[Approval]] = relationship(back_populates="campaign")
     changes: Mapped[list[CampaignChange]] = relationship(back_populates="campaign")

@@ -85,7 +85,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class CampaignReport:
-    """One campaign; `simulated` if the demo made it, or any of its hits or leads."""
+    """One campaign; `simulated` if it went to the built-in inbox, or the demo made any of its hits or leads."""
 
     name: str
     title: str

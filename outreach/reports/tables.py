@@ -10,12 +10,22 @@ from outreach.reports.campaigns import CampaignsReport, Figures, Funnel
 from outreach.reports.clicks import TOO_FEW, ClickRow
 from outreach.reports.exports import Cell, Sheet
 
-SIMULATED = "SIMULATED: these figures hold hits or leads that the demo made, and say nothing about real companies"
 TOTAL = "total"
 CLICK_COLUMNS = ("province", "sector", "service", "enterprise", "recipients", "human", "raw")
 LONG_COLUMNS = (
     "simulated", "campaign", "table", "item", "province", "sector", "service", "enterprise", "count",
 )  # fmt: skip
+
+
+def simulation(report: CampaignsReport) -> tuple[str, ...]:
+    """Return the line that says which campaigns left this machine never, and what the demo made of them; or nothing."""
+    simulated = [campaign for campaign in report.campaigns if campaign.simulated]
+    if not simulated:
+        return ()
+    names = ", ".join(campaign.name for campaign in simulated)
+    played = any(each.figures.simulated_hits or each.figures.simulated_leads for each in simulated)
+    demo = "; the demo made hits or leads of them" if played else ""
+    return (f"SIMULATED: sent with the built-in inbox, so nothing left this machine: {names}{demo}",)
 
 
 def plain(report: CampaignsReport) -> dict[str, Any]:
@@ -34,7 +44,7 @@ def columns_of(report: CampaignsReport) -> list[tuple[str, Figures]]:
 def side_by_side(report: CampaignsReport) -> list[Sheet]:
     """Return the tables with a column per campaign: funnel, reasons of skips and failures, leads by evidence."""
     columns = columns_of(report)
-    notes = (SIMULATED,) if report.simulated else ()
+    notes = simulation(report)
     names = [name for name, _ in columns]
 
     def sheet(title: str, first: str, items: Sequence[str], values: Sequence[Mapping[str, int | None]]) -> Sheet:
@@ -56,7 +66,7 @@ def side_by_side(report: CampaignsReport) -> list[Sheet]:
 def click_sheet(report: CampaignsReport) -> Sheet:
     """Return the clicks of each campaign, with its name in front."""
     rows = [[campaign.name, *_click(row)] for campaign in report.campaigns for row in campaign.figures.clicks]
-    return Sheet("clicks", ["campaign", *CLICK_COLUMNS], rows, (SIMULATED,) if report.simulated else ())
+    return Sheet("clicks", ["campaign", *CLICK_COLUMNS], rows, simulation(report))
 
 
 def long_rows(report: CampaignsReport) -> list[list[Cell]]:

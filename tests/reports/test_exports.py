@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
+from sqlalchemy import select
 
 from outreach.app import App, open_app
 from outreach.errors import Refusal
 from outreach.formulas import neutral
+from outreach.models import Campaign, Link
 from outreach.reports import exports
 from outreach.reports.exports import Sheet
 from tests.leads.world import World
@@ -75,12 +77,23 @@ def sent(project: Path) -> Path:
 def test_one_campaign_is_shown_as_a_table_with_the_simulation_on_top(cli: Callable[..., Any], sent: Path) -> None:
     ran = cli("report", "campaign", "herfst")
     assert ran.code == 0
-    assert ran.out.startswith("SIMULATED")
+    assert ran.out.startswith("SIMULATED: sent with the built-in inbox, so nothing left this machine: herfst\n")
     for part in ("audience", "leads_confirmed", "suppressed", "Oost-Vlaanderen", "=1+1"):
         assert part in ran.out
     assert not cli("report", "campaign", "winter").out.startswith("SIMULATED")
     assert cli("report", "campaign", "niets").code == 1
     assert cli("report", "campaign").code == 2
+
+
+def test_only_what_the_demo_played_is_said_to_be_made_by_it(cli: Callable[..., Any], sent: Path) -> None:
+    app: App = open_app(sent)
+    with app.database.writing() as session:
+        campaign = session.scalars(select(Campaign).where(Campaign.name == "herfst")).one()
+        link = session.scalars(select(Link).where(Link.campaign_id == campaign.id)).one()
+        World(session, app.suppression_key).hits(link, human=1, simulated=True)
+    app.close()
+    told = cli("report", "campaign", "herfst", "winter").out.splitlines()[0]
+    assert told.endswith("nothing left this machine: herfst; the demo made hits or leads of them")
 
 
 def test_json_has_stable_keys_and_says_what_is_simulated(cli: Callable[..., Any], sent: Path) -> None:

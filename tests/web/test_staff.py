@@ -428,6 +428,8 @@ def test_simulated_data_says_so_on_every_page_that_shows_it(ann: TestClient, app
         session.get_one(Campaign, worlds.draft(app, session).id).simulated = True
     for path in ("/staff/campaigns", "/staff/campaigns/december-2026"):
         assert "esimuleerd" in ann.get(path).text
+    assert "Verzonden met het proefpostvak: er vertrok niets van deze machine." in ann.get(path).text
+    assert "demo" not in ann.get(path).text  # it had no part in this one
 
 
 def test_staff_pages_are_kept_by_no_cache_and_no_search_engine(ann: TestClient) -> None:
