@@ -156,9 +156,15 @@ def _normalised(email: str) -> str:
     return email.strip().casefold()
 
 
-def _hashed(password: str) -> str:
+def check_password(password: str) -> None:
+    """Refusal for a password that is too short or too long."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise Refusal(f"the password has {len(password)} characters: give {MIN_PASSWORD} to {MAX_PASSWORD}")
+        had = f"{len(password)} character{'' if len(password) == 1 else 's'}"
+        raise Refusal(f"the password has {had}: give {MIN_PASSWORD} to {MAX_PASSWORD}")
+
+
+def _hashed(password: str) -> str:
+    check_password(password)
     return _HASHER.hash(password)
 
 

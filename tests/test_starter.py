@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -55,3 +56,22 @@ def test_an_address_that_can_not_be_mailed_is_told_before_it_is_needed(project: 
     examined = cli("check")
     assert examined.code == 1
     assert "limits.notify: 'het team'" in examined.out
+
+
+def test_the_tour_of_the_readme_is_checked_without_a_warning(project: Path, cli: Callable[..., Ran]) -> None:
+    catalogue, segment, campaign = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    settings = project / "outreach.toml"
+    settings.write_text(settings.read_text().replace("http://news.example", "https://news.example"))
+    (project / "catalogue.yaml").write_text(catalogue)
+    (project / "segments" / "bouw-en-industrie.yaml").write_text(segment)
+    (project / "voorjaar.yaml").write_text(campaign.replace("2027-03-02", "2099-03-03"))
+    rows = [f"ann{number}@bouw{number}.example,Bouw {number},9100,41.001" for number in range(6)]
+    (project / "contacts.csv").write_text("\n".join(["email,company_name,postcode,sector_2025", *rows]))
+    basis = ("--basis", "consent", "--source", "fair in Kortrijk", "--date", "2026-05-12")
+    for step in (("import", "contacts", "contacts.csv", *basis), ("catalogue", "import", "catalogue.yaml")):
+        assert (ran := cli(*step)).code == 0, ran.err + ran.out
+    assert (ran := cli("campaign", "new", "voorjaar.yaml")).code == 0, ran.err
+    checked = cli("campaign", "check", "voorjaar")
+    assert "audience: 6 contacts; 6 will be mailed" in checked.out
+    assert "warning" not in checked.out
+    assert "refused" not in checked.out

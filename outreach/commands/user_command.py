@@ -8,8 +8,10 @@ import click
 
 from outreach import users
 from outreach.commands.door import Door, json_option, print_json, print_table
+from outreach.errors import Refusal
 from outreach.models import Role, User
 
+ATTEMPTS = 3
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input (one line) instead of asking."
 )
@@ -86,6 +88,18 @@ def _password(from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
         raise click.UsageError("no terminal to ask for the password: give it on standard input with --password-stdin")
+    for _ in range(ATTEMPTS - 1):
+        answer = _asked()
+        try:
+            users.check_password(answer)
+        except Refusal as refusal:
+            click.echo(f"{refusal}; try again", err=True)
+        else:
+            return answer
+    return _asked()  # the last answer is judged by whoever keeps it
+
+
+def _asked() -> str:
     prompt = f"Password (at least {users.MIN_PASSWORD} characters)"
     answer: str = click.prompt(prompt, hide_input=True, confirmation_prompt=True)
     return answer

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +82,39 @@ def test_without_a_terminal_a_password_is_never_asked_for(
     ran = cli("user", "add", "ann@federatie.example", "--name", "Ann")
     assert ran.code == 2
     assert "--password-stdin" in ran.err
+
+
+def asked(project: Path, *answers: str) -> tuple[int, str]:
+    """Run `user add` on a terminal and type the answers, each when it is asked for; return the exit code and all text."""
+    child, terminal = pty.fork()
+    if not child:  # pragma: no cover - another process
+        os.chdir(project)
+        arguments = ("user", "add", "ann@federatie.example", "--name", "Ann")
+        os.execv(sys.executable, [sys.executable, "-m", "outreach", *arguments])  # noqa: S606
+    told, waiting = "", list(answers)
+    with suppress(OSError):  # the terminal is gone once the command has ended
+        while read := os.read(terminal, 1000):
+            told += read.decode()
+            if told.endswith(": ") and waiting:
+                os.write(terminal, f"{waiting.pop(0)}\n".encode())
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
+
+
+def test_a_password_too_short_is_asked_for_again_twice(app: App) -> None:
+    code, told = asked(app.project, "kort", "kort", PASSWORD, PASSWORD)
+    assert told.startswith("Password (at least 12 characters): ")
+    assert "the password has 4 characters: give 12 to 1000; try again" in told
+    assert code == 0
+    with app.database.reading() as session:
+        assert users.verify(session, "ann@federatie.example", PASSWORD)
+
+
+def test_the_third_password_too_short_is_the_last(app: App) -> None:
+    code, told = asked(app.project, *["kort"] * 6)
+    assert code == 1
+    assert told.count("try again") == 2
+    assert "error: the password has 4 characters" in told
 
 
 def test_passwords_are_kept_as_argon2id_and_never_as_given(app: App) -> None:
