@@ -27,7 +27,8 @@ def command(once: bool, folder: Path) -> None:
         line=lambda text: click.echo(text),
         progress=progress,
     )
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what was started is stopped too
+    # As Ctrl-C: what was started is stopped too. A shell that starts it in the background has it ignore SIGINT itself.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     faults = tour.run(folder.resolve(), once=once, teller=teller)
     if faults:
         raise click.exceptions.Exit(1)
