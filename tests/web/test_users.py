@@ -85,12 +85,12 @@ def test_without_a_terminal_a_password_is_never_asked_for(
 
 
 def asked(project: Path, *answers: str) -> tuple[int, str]:
-    """Run `user add` on a terminal and type the answers, each when it is asked for; return the exit code and all text."""
+    """Run `user add` on a terminal and type each answer when it is asked for; return the exit code and the text."""
     child, terminal = pty.fork()
     if not child:  # pragma: no cover - another process
         os.chdir(project)
         arguments = ("user", "add", "ann@federatie.example", "--name", "Ann")
-        os.execv(sys.executable, [sys.executable, "-m", "outreach", *arguments])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "outreach", *arguments])
     told, waiting = "", list(answers)
     with suppress(OSError):  # the terminal is gone once the command has ended
         while read := os.read(terminal, 1000):
