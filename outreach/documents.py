@@ -109,7 +109,7 @@ def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> Document:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
+        problem = "use spaces, not tabs" if _has_tab(text, mark) else getattr(error, "problem", None) or str(error)
         raise refuse(path, mark.line + 1 if mark else None, f"is not YAML: {problem}") from error
     except RecursionError as error:
         raise refuse(path, None, "is nested too deeply") from error
@@ -123,11 +123,33 @@ def parse_yaml(text: str, path: Path, *, as_written: bool = False) -> Document:
     if as_written:
         return Document(path, yaml.BaseLoader("").construct_document(node), lines)
     try:
-        data = yaml.safe_load(text)
+        data = _Loader("").construct_document(node)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         raise refuse(path, mark.line + 1 if mark else None, f"is not plain YAML: {error}") from error
     return Document(path, data, lines)
+
+
+def _has_tab(text: str, mark: yaml.Mark | None) -> bool:
+    """Tell whether a tab stands before the first word of the line that YAML stumbled over, or right where it did."""
+    if mark is None:
+        return False
+    line = (text.split("\n")[mark.line :] or [""])[0]
+    return "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column : mark.column + 1] == "\t"
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves a day that the calendar doesn't have as it was typed: who reads the field refuses it with its line."""
+
+
+def _day(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except (ValueError, OverflowError):
+        return loader.construct_scalar(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _day)
 
 
 def _walk(node: yaml.Node, at: Location, lines: dict[Location, int], complaints: list[Complaint], path: Path) -> None:
@@ -202,7 +224,8 @@ def _complaints(model: type[BaseModel], document: Document, error: ValidationErr
             text = f"{where}: is required"
         else:
             message = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-            text = f"{where}: {message}" + (f" (found {fault['input']!r})" if _is_short(fault["input"]) else "")
+            value = repr(fault["input"]) if _is_short(fault["input"]) else ""
+            text = f"{where}: {message}" + (f" (found {value})" if value and value not in message else "")
         yield document.complaint(location, text)
 
 

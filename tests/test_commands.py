@@ -92,6 +92,17 @@ def test_json_is_json_on_an_empty_project(arguments: tuple[str, ...], cli: Calla
     json.loads(ran.out)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"), [(("campign",), "campaign"), (("campaign", "chekc"), "check"), (("inbox", "lst"), "list")]
+)
+def test_a_command_typed_wrong_is_told_what_was_meant(
+    arguments: tuple[str, ...], meant: str, cli: Callable[..., Ran]
+) -> None:
+    ran = cli(*arguments)
+    assert ran.code == 2
+    assert f"No such command {arguments[-1]!r}. Did you mean {meant!r}?" in ran.err
+
+
 def test_wrong_usage_ends_with_2_and_shows_no_traceback(cli: Callable[..., Ran]) -> None:
     for arguments in (("segment", "count"), ("campaign",), ("nonsense",), ("import", "contacts", "--colour", "x")):
         ran = cli(*arguments)

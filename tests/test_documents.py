@@ -43,6 +43,14 @@ def test_a_page_of_brackets_is_refused_before_anything_is_built(text: str) -> No
 
 
 @pytest.mark.parametrize(
+    "text", ["a:\n\tb: 1\n", "a:\n  b: 1\n\tc: 2\n", "a: b\n \tc: d\n", "a:\n  -\tb: \tc\n\t- d\n"]
+)
+def test_a_tab_in_yaml_is_named_as_what_it_is(text: str) -> None:
+    with pytest.raises(FileRefused, match=r"f.yaml:\d: is not YAML: use spaces, not tabs$"):
+        parse_yaml(text, Path("f.yaml"))
+
+
+@pytest.mark.parametrize(
     "text",
     ['name: "\\ud800"', 'name: "a\\0"', '"\\ud800": x', "name: 0x" + "f" * 5000, "name: " + ":".join(["1"] * 5000)],
 )

@@ -279,6 +279,8 @@ def _check_required(headers: list[str], taken: dict[Field, int], path: Path | No
     for _, fields in missing:
         if near := _near_miss(headers, fields, set(taken.values())):
             way_out.append(f"Perhaps --map '{near[0]}={near[1].value}'")
+        else:
+            way_out.append(f"If one of them is, say which: --map 'HEADER={fields[-1].value}'")
     raise FileFault(f"there is no column for {names}", ". ".join(way_out), path=path, line=line)
 
 

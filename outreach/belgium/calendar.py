@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from calendar import month_name, monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -39,12 +41,26 @@ def parse_local_time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(stripped)
     except ValueError:
-        raise ClockError(f"{text!r} is not a time: write it as 2026-10-25 09:30") from None
+        raise ClockError(
+            f"{text!r} is not a time: {_no_such_day(stripped) or 'write it as 2026-10-25 09:30'}"
+        ) from None
     if ":" not in stripped and "T" not in stripped.upper():
         raise ClockError(f"{text!r} has no time of day: write it as {moment:%Y-%m-%d} 09:30")
     if not 1970 <= moment.year <= 9000:
         raise ClockError(f"{text!r} is not a time: the year {moment.year} cannot be meant")
     return local_to_utc(moment) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _no_such_day(text: str) -> str:
+    """Say which month or day of a well-written date the calendar doesn't have; nothing if that isn't the fault."""
+    if not (written := re.match(r"(\d{4})-(\d\d)-(\d\d)(?!\d)", text)):
+        return ""
+    year, month, number = map(int, written.groups())
+    if not 1 <= month <= 12:
+        return f"there is no month {month}"
+    if not year or 1 <= number <= monthrange(year, month)[1]:
+        return ""
+    return f"{month_name[month]} {year} has no day {number}"
 
 
 def is_holiday(day: date) -> bool:

@@ -165,7 +165,7 @@ def _freeze(
     if frozen.spec.archive:
         editions.make(session, campaign, frozen, links=links, now=now)
     campaign.frozen_count = audience
-    told = f"{audience} contacts, {mailable} to be mailed, {count} cohorts"
+    told = f"{audience} contacts, {mailable} to be mailed, {count} cohort{'' if count == 1 else 's'}"
     session.add(_change(campaign, now, f"{told}; {first} go first" if first else told))
     session.flush()
     return Started(campaign.id, audience, mailable, count)

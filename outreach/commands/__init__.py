@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from outreach import __version__
-from outreach.commands.door import Door
+from outreach.commands.door import Door, LazyGroup
 
 # The noun and the module that holds its command; loaded when it is called, so that `--help` stays quick.
 NOUNS = {
@@ -43,7 +43,7 @@ NOUNS = {
 MODULES = {"inbox": "inbox_group"}  # the others are called after their noun
 
 
-class Nouns(click.Group):
+class Nouns(LazyGroup):
     """A group whose commands are loaded from `outreach.commands.<noun>_command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -24,7 +24,7 @@ from outreach.commands.campaign_output import (
     summary,
     told,
 )
-from outreach.commands.door import Door, json_option, print_json, print_table
+from outreach.commands.door import Door, counted, json_option, print_json, print_table
 from outreach.commands.preview_output import NOTHING, png_option, write
 from outreach.commands.report_command import campaign as report_of_campaigns
 from outreach.delivery import trial
@@ -219,7 +219,8 @@ def test_(door: Door, name: str, to: tuple[str, ...], contact: str | None, cohor
     if as_json:
         print_json({"name": name, "to": addresses})
         return
-    click.echo(f"{len(addresses)} test mails are in the outbox; `outreach up` or `outreach worker` sends them")
+    told = counted(len(addresses), "test mail is", "test mails are")
+    click.echo(f"{told} in the outbox; `outreach up` or `outreach worker` sends what is there")
 
 
 def _contact_id(app: App, session: Session, address: str | None) -> int | None:

@@ -12,7 +12,7 @@ import click
 from outreach.campaigns.checking import Checked
 from outreach.campaigns.life import shown_time
 from outreach.campaigns.progress import CampaignProgress
-from outreach.commands.door import print_json, print_table
+from outreach.commands.door import counted, print_json, print_table
 from outreach.models import Campaign
 
 name_argument = click.argument("name")
@@ -80,8 +80,8 @@ def print_checked(checked: Checked) -> None:
     if checked.audience is not None:
         audience = checked.audience
         click.echo(
-            f"audience: {audience.contacts} contacts; {audience.mailable} will be mailed, "
-            f"at {audience.companies} companies, in {checked.cohorts} cohorts"
+            f"audience: {counted(audience.contacts, 'contact')}; {audience.mailable:,} will be mailed, "
+            f"at {counted(audience.companies, 'company', 'companies')}, in {counted(checked.cohorts, 'cohort')}"
         )
         for reason, count in audience.by_reason.items():
             click.echo(f"  not mailed: {count} {reason}")

@@ -5,6 +5,7 @@ Exit codes: 0 success, 1 a refusal that a person can mend, 2 wrong usage.
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import json
 import os
@@ -49,6 +50,20 @@ class Door:
             yield app
         finally:
             app.close()
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are loaded when they are asked for; a word that names none is told what is near it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = difflib.get_close_matches(name, self.list_commands(ctx))
+            if near:
+                ctx.fail(f"No such command {name!r}. Did you mean {' or '.join(map(repr, near))}?")
+        return super().resolve_command(ctx, args)
 
 
 def _clock() -> Callable[[], datetime]:

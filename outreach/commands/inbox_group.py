@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from outreach.commands.door import LazyGroup
 from outreach.commands.inbox_classifying import classify
 
 
-class Inbox(click.Group):
+class Inbox(LazyGroup):
     """A group that loads the commands that work on a project when one of them is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

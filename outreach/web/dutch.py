@@ -41,6 +41,9 @@ SENTENCES: Mapping[str, str] = {
     "{tried} mails: {refused} refused, {bounced} bounced, {complained} complaints": (
         "{tried} mails: {refused} geweigerd, {bounced} teruggekomen, {complained} klachten"
     ),
+    "{contacts} contacts, {mailable} to be mailed, 1 cohort; {first} go first": (
+        "{contacts} contacten, waarvan {mailable} gemaild worden, in één groep; {first} gaan eerst"
+    ),
     "{contacts} contacts, {mailable} to be mailed, {cohorts} cohorts; {first} go first": (
         "{contacts} contacten, waarvan {mailable} gemaild worden, in {cohorts} groepen; {first} gaan eerst"
     ),
@@ -250,6 +253,9 @@ SENTENCES: Mapping[str, str] = {
     "{count} contacts, at {login}": "{count} contacten, vanaf {login}",
     "at {login}": "vanaf {login}",
     "for {at}": "voor {at}",
+    "{count} contacts, {mails} to be mailed, 1 cohort": (
+        "{count} contacten, waarvan {mails} gemaild worden, in één groep"
+    ),
     "{count} contacts, {mails} to be mailed, {cohorts} cohorts": (
         "{count} contacten, waarvan {mails} gemaild worden, in {cohorts} groepen"
     ),

@@ -128,10 +128,10 @@ def test_an_override_wins_over_what_a_header_seems_to_mean() -> None:
     ("headers", "overrides", "fault"),
     [
         (["Bedrijf", "E-mail", "Mail"], {}, "'E-mail' and 'Mail' both mean email.*--map 'Mail=ignore'"),
-        (["Bedrijf", "Telefoon"], {}, "no column for email. The headers are: 'Bedrijf', 'Telefoon'"),
+        (["Bedrijf", "Telefoon"], {}, "headers are: 'Bedrijf', 'Telefoon'. .* which: --map 'HEADER=email'"),
         (["Bedrijf", "E-mial"], {}, "no column for email.*Perhaps --map 'E-mial=email'"),
         (["Bedrijf", "E-mail klant nieuw"], {}, "Perhaps --map 'E-mail klant nieuw=email'"),
-        (["E-mail", "Voornaam"], {}, "no column for enterprise_number or company_name"),
+        (["E-mail", "Voornaam"], {}, "no column for enterprise_number or company_name.*HEADER=company_name"),
         (["Voornaam"], {}, "no column for email and for enterprise_number or company_name"),
         (["Bedrijf", "X"], {"Y": "email"}, "header 'Y', which is not there. The headers are: 'Bedrijf', 'X'"),
         (["Bedrijf", "X"], {"X": "mail"}, "names no field. The fields are: enterprise_number, .*email.*, ignore"),

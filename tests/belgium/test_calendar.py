@@ -54,6 +54,22 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         parse_local_time(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-02-30 10:00", "is not a time: February 2026 has no day 30"),
+        ("2026-02-30", "is not a time: February 2026 has no day 30"),
+        ("2028-02-00 10:00", "February 2028 has no day 0"),
+        ("2026-13-01 10:00", "there is no month 13"),
+        ("2026-02-28 25:00", "write it as 2026-10-25 09:30"),
+        ("0000-02-30 10:00", "write it as 2026-10-25 09:30"),
+    ],
+)
+def test_a_day_that_the_month_does_not_have_is_told(text: str, said: str) -> None:
+    with pytest.raises(ClockError, match=f"{said}$"):
+        parse_local_time(text)
+
+
 def test_a_date_alone_is_refused_because_midnight_is_not_meant() -> None:
     with pytest.raises(ClockError, match="no time of day"):
         parse_local_time("2026-12-01")

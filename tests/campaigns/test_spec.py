@@ -82,6 +82,15 @@ def test_a_time_that_is_no_moment_is_refused_with_what_to_write(tmp_path: Path, 
         read(tmp_path, f'{LEAST}send_at: "{written}"\n')
 
 
+@pytest.mark.parametrize("written", ["2026-02-30", "2026-02-30 10:00", '"2026-02-30 10:00:00"', "2026-02-30 10:00:00"])
+def test_a_day_that_is_not_in_the_calendar_is_told_once_and_with_its_line(tmp_path: Path, written: str) -> None:
+    with pytest.raises(FileRefused) as refused:
+        read(tmp_path, f"{LEAST}send_at: {written}\n")
+    (line,) = str(refused.value).splitlines()
+    assert f":{LEAST.count(chr(10)) + 1}: send_at: " in line
+    assert line.endswith("is not a time: February 2026 has no day 30")
+
+
 @pytest.mark.parametrize(
     ("wished", "sent"),
     [

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 TOLD = {
     "was in_review; the approval is void": "was ter goedkeuring; de goedkeuring is vervallen",
     "24 contacts, 22 to be mailed, 2 cohorts": "24 contacten, waarvan 22 gemaild worden, in 2 groepen",
+    "4 contacts, 2 to be mailed, 1 cohort": "4 contacten, waarvan 2 gemaild worden, in één groep",
     "for 2026-11-23 19:08 (CET)": "voor 23 november 2026, 19:08",
     "site.url http://127.0.0.1:8000 works on this machine only: one-click opting out takes https://": (
         "site.url http://127.0.0.1:8000 werkt alleen op deze computer: uitschrijven met één klik vraagt https://"
