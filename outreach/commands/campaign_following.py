@@ -28,15 +28,16 @@ def status(door: Door, name: str, as_json: bool) -> None:
         campaign = life.find(session, name)
         found = progress.status(session, campaign, app.now(), with_providers=True)
         wait = gauges.wait_of(session, app.settings, campaign, app.now())
-        relays = gauges.relays(session, app.settings, app.now())
-        providers = gauges.providers(session, app.settings, campaign)
+        relays, providers = gauges.pace_of(session, app.settings, campaign, app.now())
     if as_json:
         print_json({**vars(found), "wait": wait, "pace": {"relays": relays, "providers": providers}})
         return
     print_progress(found)
     if wait is not None:
         click.echo(f"waits: {plain(wait.reason)}" + (f" (until {shown_time(wait.until)})" if wait.until else ""))
-    if found.status is CampaignStatus.SENDING:
+    if found.simulated:
+        click.echo("relay: the built-in inbox; nothing of it leaves this machine")
+    elif found.status is CampaignStatus.SENDING:
         print_relays(relays)
         print_providers(providers)
 

@@ -131,6 +131,15 @@ def _waiting(session: Session, campaign: Campaign) -> dict[str, int]:
     return {row.provider: int(row.mails) for row in session.execute(mails.group_by(Delivery.provider))}
 
 
+def pace_of(
+    session: Session, settings: Settings, campaign: Campaign, now: datetime
+) -> tuple[list[RelayGauge], list[ProviderGauge]]:
+    """Return what sets a campaign's pace: nothing, if it goes to the built-in inbox and to no relay of the settings."""
+    if campaign.simulated:
+        return [], []
+    return relays(session, settings, now), providers(session, settings, campaign)
+
+
 def wait_of(session: Session, settings: Settings, campaign: Campaign, now: datetime) -> Wait | None:
     """Say what a campaign that is being sent waits for; None if it waits for nothing, or isn't being sent."""
     if campaign.status is not CampaignStatus.SENDING:
@@ -141,6 +150,8 @@ def wait_of(session: Session, settings: Settings, campaign: Campaign, now: datet
     window = window_of(spec.window, spec.office_hours, settings.sending)
     if not window.is_open(now):
         return Wait("it is outside the hours in which it is sent", window.opens_at(now))
+    if campaign.simulated:
+        return None  # no relay of the settings has a part in it
     gauges = relays(session, settings, now)
     if all(gauge.state == "used_up" for gauge in gauges):
         return Wait("the relay has had all of its mail of today", pace.next_day(now))

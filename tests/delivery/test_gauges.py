@@ -18,7 +18,7 @@ from relays import Relay
 from outreach import jobs
 from outreach.app import App
 from outreach.delivery import gauges, pace, sending
-from outreach.models import Campaign, PaceOf
+from outreach.models import Campaign, PaceOf, RelayRest
 from outreach.web.dutch import in_dutch
 
 
@@ -75,6 +75,24 @@ def test_a_campaign_says_what_it_waits_for(app: App, clock: Any) -> None:
     assert closed.until > app.now()
     for wait in (first, out, closed):
         assert in_dutch(wait.reason) != wait.reason
+
+
+def test_of_a_simulation_the_built_in_inbox_is_named_and_no_relay(
+    app: App, project: Path, clock: Any, cli: Callable[..., Ran]
+) -> None:
+    campaign = make_campaign(app, clock)
+    relay = app.settings.all_relays[0]
+    assert relay.name in cli("campaign", "status", "december-2026").out
+    with app.database.writing() as session:
+        session.get_one(Campaign, campaign.id).simulated = True
+        rest = {"reply": "421 busy", "configuration": False, "failures": 1, "since": app.now()}
+        session.add(RelayRest(relay=relay.name, until=app.now() + timedelta(days=1), **rest))
+    told = cli("campaign", "status", "december-2026")
+    assert told.code == 0
+    assert "relay: the built-in inbox; nothing of it leaves this machine\n" in told.out
+    assert relay.name not in told.out
+    found = json.loads(cli("campaign", "status", "december-2026", "--json").out)
+    assert (found["wait"], found["pace"]) == (None, {"relays": [], "providers": []})
 
 
 def test_status_shows_providers_and_wake_lets_them_go(
