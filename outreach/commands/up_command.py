@@ -74,7 +74,7 @@ def _relay_of(app: App, inbox: bool) -> Iterator[App]:
     smtp, pages = free_port(2525), free_port(8025)
     mailbox = Mailbox(app.project / STATE / "inbox.db")
     with closing(mailbox), running_inbox(mailbox, smtp), serving(mailbox, pages):
-        click.echo(f"inbox  http://127.0.0.1:{pages}/ keeps every mail; nothing leaves this machine")
+        click.echo(f"inbox  http://127.0.0.1:{pages}/ the built-in inbox keeps every mail; nothing leaves this machine")
         for name in _left_alone(app):
             click.echo(f"campaign {name} is sent for real: left alone until `outreach up` without --inbox", err=True)
         relay = RelaySettings(host="127.0.0.1", port=smtp, connections=app.settings.all_relays[0].settings.connections)

@@ -72,7 +72,7 @@ def test_the_inbox_keeps_a_mail_for_every_recipient_and_shows_all_of_it(inbox: I
     inbox.send(mail("U bent uitgeschreven", html=None), "cleo@x.example")
     assert (inbox.mailbox.count(), inbox.mailbox.count(campaign=True), inbox.mailbox.count(campaign=False)) == (3, 2, 1)
     listing = inbox.get("/").text
-    for part in ("Postvak: 3 mails", "ann@x.example", "bob@x.example", "cleo@x.example", "Werk dat past"):
+    for part in ("Proefpostvak: 3 mails", "ann@x.example", "bob@x.example", "cleo@x.example", "Werk dat past"):
         assert part in listing
     page = inbox.get("/mail/1").text
     for part in ("ann@x.example", "Dag Ann", "List-Unsubscribe", "/mail/1/html", "/mail/1/source"):
@@ -82,9 +82,9 @@ def test_the_inbox_keeps_a_mail_for_every_recipient_and_shows_all_of_it(inbox: I
 
 
 def test_one_mail_is_one_mail(inbox: Inbox) -> None:
-    assert "Postvak: 0 mails" in inbox.get("/").text
+    assert "Proefpostvak: 0 mails" in inbox.get("/").text
     inbox.send(mail())
-    assert "<h1>Postvak: 1 mail</h1>" in inbox.get("/").text
+    assert "<h1>Proefpostvak: 1 mail</h1>" in inbox.get("/").text
 
 
 def test_mails_are_searched_and_paged(inbox: Inbox) -> None:
