@@ -79,6 +79,7 @@ def _settings(project: Path, settings: Settings) -> Iterator[Finding]:
     faults = [
         *_missing(settings),
         *_bad_addresses(settings),
+        *filter(None, [settings.site.port_fault]),
     ]
     number = settings.sender.enterprise_number
     if number:

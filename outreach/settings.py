@@ -12,6 +12,7 @@ from datetime import time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
@@ -25,6 +26,7 @@ from outreach.values import HostName, Line, Origin, ProxyAddress, Topics, WebAdd
 FILE_NAME = "outreach.toml"
 PREFIX = "OUTREACH_"
 NAME = "NAME"
+LOCAL = ("127.0.0.1", "localhost", "::1")
 # Not settings: they say where the settings are, or belong to the command line.
 RESERVED = frozenset({"OUTREACH_PROJECT"})
 
@@ -51,6 +53,17 @@ class SiteSettings(Section):
     trusted_proxies: list[ProxyAddress] = Field(
         [], description="Addresses or networks of proxies of ours; only these are believed about who visits"
     )
+
+    @property
+    def port_fault(self) -> str:
+        """Say that `url` names another port of this machine than the site listens on; nothing if it doesn't."""
+        address = urlsplit(self.url)
+        if address.hostname not in LOCAL or address.port in (None, self.port):
+            return ""
+        return (
+            f"site.url names port {address.port}, the site listens on {self.port}: links in mails lead nowhere; "
+            f"write {self.url.replace(f':{address.port}', f':{self.port}', 1)} there, or mend site.port"
+        )
 
 
 class SenderSettings(Section):

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from conftest import ROOT, Ran
 
 
@@ -48,6 +49,26 @@ def test_a_wrong_number_of_the_sender_is_told_with_its_line(project: Path, cli: 
     said = cli("check").out
     assert "sender.enterprise_number: " in said
     assert f"(line {line})" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "told"),
+    [
+        ("http://127.0.0.1:8000", 8010, "site.url names port 8000, the site listens on 8010"),
+        ("http://localhost:8000", 8010, "write http://localhost:8010 there"),
+        ("http://127.0.0.1:8010", 8010, ""),
+        ("http://localhost", 8010, ""),  # something of ours may stand before it, at port 80
+        ("https://news.example:8443", 8010, ""),
+    ],
+)
+def test_links_to_a_port_of_this_machine_where_no_site_listens_are_told(
+    project: Path, cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, url: str, port: int, told: str
+) -> None:
+    monkeypatch.setenv("OUTREACH_SITE__URL", url)
+    monkeypatch.setenv("OUTREACH_SITE__PORT", str(port))
+    said = cli("check").out
+    assert told in said
+    assert ("the site listens on" in said) == bool(told)
 
 
 def test_an_address_that_can_not_be_mailed_is_told_before_it_is_needed(project: Path, cli: Callable[..., Ran]) -> None:

@@ -111,6 +111,8 @@ def _say_where(app: App) -> None:
     site = app.settings.site
     here = f"http://{f'[{site.host}]' if ':' in site.host else site.host}:{site.port}"
     click.echo(f"site   {here}/" + (f"  (companies reach it at {site.url})" if site.url != here else ""))
+    if site.port_fault:
+        click.echo(f"careful: {site.port_fault}", err=True)
     click.echo(f"staff  {here}/staff")
     for relay in (one.settings for one in app.settings.all_relays):
         tls = relay.security if relay.security != "none" else "without TLS"

@@ -191,7 +191,7 @@ def test_up_serves_and_sends_and_refuses_a_second_up_and_stops_politely(app: App
     make_campaign(app, clock, crowd=19)
     port = free_port()
     with sink() as relay:
-        up = spawn(app, relay.port, "up", site__port=port)
+        up = spawn(app, relay.port, "up", site__port=port, site__url="http://127.0.0.1:1")
         wait_for(lambda: len(relay.received) == 20)
         with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
             assert answer.status == 200
@@ -201,6 +201,7 @@ def test_up_serves_and_sends_and_refuses_a_second_up_and_stops_politely(app: App
         up.send_signal(signal.SIGTERM)
         said = ended(up, code=0)
     assert f"http://127.0.0.1:{port}/" in said["out"]
+    assert f"careful: site.url names port 1, the site listens on {port}: " in said["err"]
     assert "Traceback" not in said["err"]
     assert assert_accounted(app, relay, 20) == {"sent": 20}
 
