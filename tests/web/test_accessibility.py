@@ -27,6 +27,7 @@ from outreach.models import Delivery, Lead, OutboxMail
 from outreach.register import proposing
 from outreach.subscriptions import asking, texts
 from tests import world as worlds
+from tests.conftest import ROOT
 from tests.registry import take_in
 from tests.web.conftest import PASSWORD, World
 
@@ -90,9 +91,29 @@ EXAMINE = """() => {
     if (!one.textContent.trim() && !one.getAttribute("aria-label")) faults.push(`no name: ${one.outerHTML.slice(0, 80)}`);
   for (const one of document.querySelectorAll("button, .button, select, input:not([type=hidden])"))
     if (one.checkVisibility() && !one.closest(".trap, .prefs-trap") && (one.closest("label") || one).getBoundingClientRect().height < 43) faults.push(`small: ${one.outerHTML.slice(0, 80)}`);
+  const range = document.createRange();
+  for (const text of [...document.querySelectorAll(".numbers span")].map((one) => one.firstChild))
+    for (const word of text.data.matchAll(/\\S+/g)) {
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      if (range.getClientRects().length > 1) faults.push(`cut: ${word[0]}`);
+    }
   if (document.documentElement.scrollWidth > innerWidth) faults.push(`wider than the screen: ${[...document.querySelectorAll("body *")].filter((one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 60))}`);
   return faults;
 }"""
+
+
+TILES = """labels => {
+  const list = document.createElement("ol");
+  list.className = "numbers funnel";
+  for (const label of labels) {
+    const tile = list.appendChild(document.createElement("li"));
+    tile.appendChild(document.createElement("strong")).textContent = "6.052";
+    tile.appendChild(document.createElement("span")).textContent = label;
+  }
+  document.querySelector("main .wrap").append(list);
+}"""
+TEMPLATES = ROOT / "outreach" / "web" / "templates"
 
 
 @pytest.fixture(params=[(320, "light"), (1280, "light"), (320, "dark"), (1280, "dark")], ids=str)
@@ -248,3 +269,8 @@ def test_staff_pages_are_accessible(tab: Page, real_campaign: str, app: App, wor
         f"/staff/leads/{lead}",
     ):
         assert faults_of(tab, path) == []
+    tab.goto("/staff/campaigns/ontwerp")
+    labels = re.findall(r'</strong><span>{{ _\("(.+?)"', (TEMPLATES / "staff" / "_report.html").read_text())
+    assert "contactmomenten met een maatwerkbedrijf" in labels
+    tab.evaluate(TILES, [re.sub(r"%\(\w+\)s", "1.234", label) for label in labels])
+    assert tab.evaluate(EXAMINE) == [], "with a report on many companies"
