@@ -13,11 +13,12 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Table, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -40,6 +41,7 @@ _ONE_BY_ONE = 50_000
 _CODE: Table = RegisterCode.__table__  # type: ignore[assignment]
 
 Progress = Callable[[str, int], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,10 @@ def _full(work: _Work) -> Imported:
                 mass.load(connection, extract, name)
         with work.stage("compose"):
             _compose(connection)
-            found = finding.of_full(connection, extract)
             count = _count(connection, "scope_enterprise")
         if count == 0:
             raise Refusal(f"{extract.path}: no active legal person in enterprise.csv; download the extract again")
-        _write_beside(work, connection)
+        found = _write_beside(work, connection, lambda: finding.of_full(connection, extract))
         with work.stage("store"):
             connection.execute("CHECKPOINT")
     with work.stage("swap"):
@@ -164,7 +165,7 @@ def _update(work: _Work) -> Imported:
             many = count > _ONE_BY_ONE
             _compose(connection, None if many else "touched")
         if many:
-            _write_beside(work, connection)
+            _write_beside(work, connection, lambda: None)
         else:
             naming.compose_words(connection)
             touched = [f"{number:010d}" for (number,) in connection.execute("FROM touched").fetchall()]
@@ -196,15 +197,22 @@ def _compose(connection: mass.Connection, touched: str | None = None) -> None:
     composing.compose(connection)
 
 
-def _write_beside(work: _Work, connection: mass.Connection) -> None:
-    """Write what was composed, and its index of names, into tables beside the ones in use."""
+def _write_beside(work: _Work, connection: mass.Connection, count: Callable[[], T]) -> T:
+    """Write what was composed, and its index of names, into tables beside the ones in use.
+
+    `count` has the mass for itself while the database makes its index, and what it returns is returned.
+    """
     with work.stage("write entries"):
         staging.make(work.database)
         staging.fill(work.database, connection, "entry", staging.ENTRIES)
-    with work.stage("index names"):
-        naming.compose_words(connection)
-        staging.fill(work.database, connection, "name_row", staging.NAMES)
-        staging.index_names(work.database)
+    with ThreadPoolExecutor(1) as beside:
+        with work.stage("index names"):
+            naming.compose_words(connection)
+            staging.fill(work.database, connection, "name_row", staging.NAMES)
+            counted = beside.submit(count)
+            staging.index_names(work.database)
+        with work.stage("findings"):
+            return counted.result()
 
 
 def _new_mass(work: _Work) -> Path:

@@ -12,14 +12,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
+from typing import TYPE_CHECKING
 
 from outreach.errors import Refusal
 from outreach.formulas import neutral
+
+if TYPE_CHECKING:
+    from openpyxl.cell import WriteOnlyCell
 
 Cell = str | int | float | bool | None
 
@@ -55,6 +54,10 @@ def _csv_cell(cell: Cell) -> str | int | float:
 
 def write_xlsx(path: Path, sheets: Sequence[Sheet]) -> None:
     """Write tables as sheets of one workbook; an existing file is replaced."""
+    # Here and below: most commands that can export are not asked to, and it takes as long as the rest of them.
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+
     book = Workbook(write_only=True)
     for sheet in sheets:
         page = book.create_sheet(_printable(sheet.name)[:31])
@@ -72,6 +75,9 @@ def write_xlsx(path: Path, sheets: Sequence[Sheet]) -> None:
 
 
 def _xlsx_cell(page: object, value: Cell, *, bold: bool = False) -> WriteOnlyCell:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
     cell = WriteOnlyCell(page, value=_printable(value) if isinstance(value, str) else value)
     if isinstance(value, str):
         cell.data_type = "s"  # openpyxl makes a formula of a text that starts with `=`
