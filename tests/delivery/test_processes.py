@@ -39,7 +39,7 @@ def test_killed_in_mid_batch_twenty_times_no_mail_goes_twice_and_every_row_is_ac
     make_campaign(app, clock, crowd=1999)
     audience, kills, connections = 2000, 20, 4
     chance = random.Random(2026)
-    with sink() as relay:
+    with sink(delay=0.005) as relay:  # or all of it would be out before the last kill
         for number in range(kills):
             worker = spawn(app, relay.port, relay__connections=connections)
             if number % 5 == 4:
@@ -51,7 +51,7 @@ def test_killed_in_mid_batch_twenty_times_no_mail_goes_twice_and_every_row_is_ac
             worker.kill()
             worker.communicate()
             counts = assert_accounted(app, relay, audience)
-            assert counts["sending"] <= connections
+            assert counts["sending"] <= 2 * connections  # one each, until a hundred went without trouble
             assert campaign_status(app) is CampaignStatus.SENDING
         assert len(relay.received) < audience, "the kills came too late to prove anything"
         # Nothing to wait for: the file lock says that nobody lives.
