@@ -149,6 +149,22 @@ def own_name() -> str:
     return f"{APPLICATION} {socket.gethostname()[:40]}:{os.getpid()}"
 
 
+# The SQLite files that this process has opened.
+_OPENED: set[Path] = set()
+
+
+def is_open_here(path: Path) -> bool:
+    """Tell whether a file, under whatever name, is a database that this process uses: nobody else may open it here.
+
+    Whoever closes it takes the locks of the whole process on it, as `_SameFile.make` says.
+    """
+    for name in [f"{opened}{suffix}" for opened in _OPENED for suffix in ("", "-wal", "-shm")]:
+        with suppress(OSError):
+            if path.samefile(name):
+                return True
+    return False
+
+
 class _SameFile:
     """Knows which file this process opened first, and refuses to go on in another, or in one that is gone."""
 
@@ -157,7 +173,8 @@ class _SameFile:
         self._inode: int | None = None
 
     def make(self) -> None:
-        """Make the file so that only this user reads it; SQLite gives its log and its index the same mode."""
+        """Make the file, if there is none, for this user alone; SQLite gives its log and its index the same mode."""
+        _OPENED.add(self._path)
         if self._inode is not None:
             self.check()  # else SQLite would make a new, empty one
             return

@@ -7,10 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from conftest import Clock, Ran
 from sqlalchemy import text
 
 from outreach.app import open_app
+from outreach.campaigns.pictures import read_pictures
+from outreach.catalogue.pictures import PictureFault, check_picture
 from outreach.database import open_database
 
 READ = (
@@ -40,6 +43,25 @@ def test_a_second_engine_of_a_process_leaves_the_locks_of_the_first(project: Pat
         connection.commit()
         assert _counted_elsewhere(file) == 2
         assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    app.close()
+
+
+@pytest.mark.parametrize("link", ["outreach.db", "pictures/x.png", "pictures/hard.png", "outreach.db-wal"])
+def test_a_picture_that_is_the_database_is_refused_unopened(project: Path, clock: Clock, link: str) -> None:
+    app, file = open_app(project, clock=clock), project / "outreach.db"
+    (project / "pictures").mkdir(exist_ok=True)
+    (project / "pictures" / "x.png").symlink_to(file)
+    (project / "pictures" / "hard.png").hardlink_to(file)
+    with app.database.engine.connect() as connection:
+        connection.execute(text("CREATE TABLE mark (id INTEGER PRIMARY KEY)"))
+        connection.commit()
+        pictures, complaints = read_pictures(project, [], [link])
+        assert not pictures
+        assert "is the database: name a picture" in str(complaints[0])
+        with pytest.raises(PictureFault, match="is the database"):
+            check_picture(project, link)
+        assert _counted_elsewhere(file) == 0
+        assert Path(f"{file}-wal").exists()
     app.close()
 
 

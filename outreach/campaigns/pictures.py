@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.catalogue.matching import Candidate
+from outreach.database import is_open_here
 from outreach.errors import Complaint
 from outreach.models import Picture
 
@@ -88,6 +89,8 @@ def _read(project: Path, name: str) -> FrozenPicture | str:
         path = (project / name).resolve()
         if not path.is_relative_to(project.resolve()):
             return "lies outside the project folder: put it in pictures/"
+        if is_open_here(path):
+            return "is the database: name a picture"
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

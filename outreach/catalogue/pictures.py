@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from outreach.database import is_open_here
+
 MAX_BYTES = 1_500_000
 MAX_PIXELS = 12_000_000
 
@@ -28,6 +30,8 @@ def check_picture(project: Path, name: str) -> Path:
         raise PictureFault(f"{name!r} leads out of the project folder: copy the picture into it")
     if not file.is_file():
         raise PictureFault(f"{name!r} is not there: put the picture into {project}")
+    if is_open_here(file):
+        raise PictureFault(f"{name!r} is the database: name a picture")
     if (size := file.stat().st_size) > MAX_BYTES:
         raise PictureFault(f"{name!r} is {size:,} bytes; at most {MAX_BYTES:,} fit a mail: make it smaller")
     _check_content(file, name)
