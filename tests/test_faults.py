@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from outreach.app import App
 from outreach.campaigns import mailing
+from outreach.campaigns import recipients as recipients_of
 from outreach.models import Contact, Delivery, DeliveryStatus
 
 
@@ -35,7 +36,7 @@ def test_no_pixel_is_added(app: App) -> None:
             Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.PENDING
         )
         made = mailing.load(session, campaign.id, settings=app.settings, links=app.links)
-        recipients = mailing.recipients(session, list(session.scalars(pending)))
+        recipients = recipients_of.recipients(session, list(session.scalars(pending)))
     pictures = set()
     for recipient in recipients:
         part = message_from_bytes(made.message(recipient), policy=policy.default).get_body(("html",))  # type: ignore[attr-defined]

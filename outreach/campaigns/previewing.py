@@ -19,8 +19,9 @@ from outreach.campaigns.cohorts import Group
 from outreach.campaigns.composing import attachments, compose, sample_fields
 from outreach.campaigns.content import Content, choose_all, choose_content
 from outreach.campaigns.frozen import Frozen, assemble, store_pictures
-from outreach.campaigns.mailing import evidence_of, fields_for, headers, latest, recipient_of
+from outreach.campaigns.mailing import headers
 from outreach.campaigns.pictures import FrozenPicture, with_data
+from outreach.campaigns.recipients import evidence_of, fields_for, latest, recipient_of
 from outreach.campaigns.sources import Sources
 from outreach.campaigns.spec import CampaignSpec
 from outreach.campaigns.starting import withdrawn

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from outreach.audience import eligibility
 from outreach.audience.legal_basis import ALLOWED
 from outreach.belgium.windows import Window
-from outreach.campaigns import canaries, life, mailing
-from outreach.campaigns.mailing import Mailing, Recipient
+from outreach.campaigns import canaries, life, mailing, recipients
+from outreach.campaigns.mailing import Mailing
+from outreach.campaigns.recipients import Recipient
 from outreach.campaigns.spec import window_of
 from outreach.delivery import claiming
 from outreach.delivery.claiming import Attempts, Mails, Result
@@ -123,9 +124,9 @@ class CampaignLane:
         if not ids:
             return []
         bases = ALLOWED[self.mailing.sender.type]
-        recipients = {recipient.delivery_id: recipient for recipient in mailing.recipients(session, ids, bases)}
+        found = {recipient.delivery_id: recipient for recipient in recipients.recipients(session, ids, bases)}
         rows = _CLAIMED.run(session, ids=given.as_parameter([id] for id in ids))
-        return [Mail(Attempts(*row[:3]), row[3], row[4], recipients.get(row[0]), provider=provider) for row in rows]
+        return [Mail(Attempts(*row[:3]), row[3], row[4], found.get(row[0]), provider=provider) for row in rows]
 
     def compose(self, mail: Mail, now: datetime) -> Content:
         """Render the mail; whatever is raised is this row's own fault and nobody else's."""

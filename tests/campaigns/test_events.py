@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from outreach.app import App
 from outreach.campaigns import checking, mailing, previewing
-from outreach.campaigns.mailing import Recipient
+from outreach.campaigns import recipients as recipients_of
+from outreach.campaigns.recipients import Recipient
 from outreach.models import Campaign, Delivery, DeliveryStatus, Enterprise, Link
 from outreach.web.site import create_site
 
@@ -42,7 +43,7 @@ def fill(app: App, session: Session) -> None:
 def sent(app: App, session: Session, campaign: Campaign) -> list[tuple[Recipient, EmailMessage]]:
     pending = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.PENDING)
     made = mailing.load(session, campaign.id, settings=app.settings, links=app.links)
-    found = mailing.recipients(session, list(session.scalars(select(Delivery.id).where(*pending))))
+    found = recipients_of.recipients(session, list(session.scalars(select(Delivery.id).where(*pending))))
     return [(one, message_from_bytes(made.message(one), policy=policy.default)) for one in found]  # type: ignore[misc]
 
 

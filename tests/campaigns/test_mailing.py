@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from outreach.app import App
 from outreach.campaigns import life, mailing
-from outreach.campaigns.mailing import Mailing, Recipient
+from outreach.campaigns import recipients as recipients_of
+from outreach.campaigns.mailing import Mailing
+from outreach.campaigns.recipients import Recipient
 from outreach.errors import NotFound, Refusal
 from outreach.links import Links, Purpose
 from outreach.models import Basis, Campaign, Cohort, Contact, Delivery, DeliveryStatus, LegalBasis, Link
@@ -34,7 +36,7 @@ def loaded(app: App, session: Session, campaign: Campaign) -> tuple[Mailing, lis
     pending = (Delivery.campaign_id == campaign.id, Delivery.status == DeliveryStatus.PENDING)
     ids = list(session.scalars(select(Delivery.id).where(*pending)))
     made = mailing.load(session, campaign.id, settings=app.settings, links=app.links)
-    return made, mailing.recipients(session, ids)
+    return made, recipients_of.recipients(session, ids)
 
 
 def read(message: bytes) -> EmailMessage:

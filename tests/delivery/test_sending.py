@@ -258,7 +258,8 @@ def test_stuck_at_0_of_n_a_relay_that_is_away_is_named_and_sending_goes_on_by_it
 def test_an_exception_never_marks_the_recipient_as_sent(
     both: App, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from outreach.campaigns.mailing import Mailing, Recipient
+    from outreach.campaigns.mailing import Mailing
+    from outreach.campaigns.recipients import Recipient
 
     compose = Mailing.message
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from outreach.app import App
 from outreach.campaigns import mailing
+from outreach.campaigns import recipients as recipients_of
 from outreach.models import Delivery, DeliveryStatus, Hit, Suppression
 from tests import world as worlds
 from tests.web.conftest import BROWSER
@@ -27,7 +28,7 @@ def mails(app: App, site: str) -> list[EmailMessage]:
         campaign = worlds.sending(app, session)
         made = mailing.load(session, campaign.id, settings=app.settings, links=app.links)
         pending = session.scalars(select(Delivery.id).where(Delivery.status == DeliveryStatus.PENDING)).all()
-        recipients = mailing.recipients(session, pending)
+        recipients = recipients_of.recipients(session, pending)
     return [message_from_bytes(made.message(one), policy=policy.default) for one in recipients]  # type: ignore[misc]
 
 
